@@ -1,0 +1,4 @@
+import './node-version.js'
+import { rmSync } from 'node:fs'
+
+rmSync(new URL('../dist', import.meta.url), { recursive: true, force: true })

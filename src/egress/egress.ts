@@ -1,0 +1,42 @@
+/**
+ * Who named the address that is called (PRODUCT.md, 13). `operator`: the config file, the CLI or a flag; private addresses
+ * are allowed. `person`: somebody behind `/api`; only public addresses. Cloud metadata addresses are refused for both.
+ */
+export type Reach = 'operator' | 'person'
+
+/** One outgoing HTTP request. */
+export interface OutgoingRequest {
+  readonly method: string
+  /** Scheme, host and port, as in `URL.origin`. */
+  readonly origin: string
+  /** Path and query, starting with `/`. */
+  readonly path: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly body?: string | Uint8Array | undefined
+  readonly reach: Reach
+  /** From dial to last byte. */
+  readonly timeoutMs: number
+  /** A longer answer ends with `upstream_too_large`. */
+  readonly responseBytesMax: number
+  /** Ends the request with `cancelled`. */
+  readonly signal?: AbortSignal | undefined
+}
+
+/** The answer to an outgoing request. Redirects are answers like any other: they are never followed here. */
+export interface OutgoingResponse {
+  readonly status: number
+  /** Lower-case names; a repeated header is an array. */
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>
+  readonly body: Buffer
+}
+
+/**
+ * The only way out of the process.
+ *
+ * `send` throws a GatewayError: `egress_refused` (the address may not be called), `upstream_unreachable`, `upstream_timeout`,
+ * `upstream_too_large`, `cancelled`, or `unsafe_value` for a header or path that could split the request.
+ */
+export interface Egress {
+  send(request: OutgoingRequest): Promise<OutgoingResponse>
+  close(): Promise<void>
+}

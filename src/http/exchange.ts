@@ -1,0 +1,39 @@
+/** How a message reached us. On `stdio` the process that started us is the caller, so no HTTP rule applies. */
+export type Transport = 'http' | 'stdio'
+
+/** One request and its answer: a small lazy shape over the transport's own objects (DESIGN.md, decision 3). */
+export interface Exchange {
+  readonly transport: Transport
+  /** Made here, returned as `X-Request-Id`, and found in every record of this request. */
+  readonly requestId: string
+  readonly method: string
+  /** Without the query. */
+  readonly path: string
+  /** Without the `?`; empty when there is none. */
+  readonly query: string
+  /** The caller's address as `client-address` decides it. */
+  readonly clientAddress: string
+  /** Aborted when the client goes away before it has its answer. */
+  readonly signal: AbortSignal
+  /** Milliseconds since the epoch. */
+  readonly startedAt: number
+  /** The header's value, or undefined. `name` is lower-case. Repeated headers are joined with `, `. */
+  header(name: string): string | undefined
+  /**
+   * The whole body as text, read once.
+   *
+   * @throws GatewayError `payload_too_large`, `request_timeout`, `cancelled`, or `parse_error` when it is not UTF-8.
+   */
+  readBody(): Promise<string>
+  /** Sends the answer. A second call is ignored: the first answer stands. */
+  send(answer: Answer): void
+  readonly answered: boolean
+}
+
+/** What is sent back. `body` is JSON text unless `contentType` says otherwise; without a body nothing is sent but the head. */
+export interface Answer {
+  readonly status: number
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body?: string
+  readonly contentType?: string
+}

@@ -1,0 +1,30 @@
+/** Who calls, after the check. A caller is (issuer, subject), never the subject alone (PRODUCT.md, 3). */
+export interface Caller {
+  readonly kind: 'anonymous' | 'jwt' | 'local'
+  /** The `iss` claim; empty for `anonymous` and `local`, and for a token of a verifier that asks for no issuer and carries none. */
+  readonly issuer: string
+  /** The `sub` claim, else the user id. */
+  readonly subject: string
+  /** The first present of `userIdClaim`. */
+  readonly userId: string
+  /** The union of `scope`, `scopes` and `scp`. */
+  readonly scopes: ReadonlySet<string>
+  /** Every claim except `iss`, `aud`, `exp`, `iat` and `userId` (seed 002's metadata). */
+  readonly claims: Readonly<Record<string, unknown>>
+  /** Seconds since the epoch; undefined when nothing expires. */
+  readonly expiresAtSeconds: number | undefined
+}
+
+/** The caller of a workspace whose `authType` is `none`. */
+export const anonymous: Caller = {
+  kind: 'anonymous',
+  issuer: '',
+  subject: 'anonymous',
+  userId: 'anonymous',
+  scopes: new Set(),
+  claims: {},
+  expiresAtSeconds: undefined,
+}
+
+/** The process that started us over stdio: no HTTP credential is asked for there. */
+export const localCaller: Caller = { ...anonymous, kind: 'local', subject: 'local', userId: 'local' }

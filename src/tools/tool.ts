@@ -1,0 +1,70 @@
+/** A JSON Schema 2020-12 object. */
+export type JsonSchema = { readonly [key: string]: unknown }
+
+/** MCP tool annotations (2025-06-18 and later); hints, not promises. */
+export interface ToolAnnotations {
+  readonly title?: string
+  readonly readOnlyHint: boolean
+  readonly destructiveHint: boolean
+  readonly idempotentHint: boolean
+  readonly openWorldHint: boolean
+}
+
+/** One tool: an operation of the API as an MCP client sees it, and what is needed to call it. */
+export interface Tool {
+  /** At most 64 characters of `[A-Za-z0-9_-]`, unique in its catalog, the same at every import. */
+  readonly name: string
+  readonly description: string
+  /** `type: object`; stands alone: what it refers to is in its own `$defs`. */
+  readonly inputSchema: JsonSchema
+  readonly annotations: ToolAnnotations
+  readonly operation: Operation
+}
+
+/** What is known of the API's operation behind a tool. */
+export interface Operation {
+  readonly method: string
+  /** The path template, as in `/api/items/{id}`. */
+  readonly path: string
+  /** Absolute server URL of this operation, without a trailing slash; undefined when neither document nor base URL gives one. */
+  readonly server: string | undefined
+  readonly parameters: readonly OperationParameter[]
+  readonly body: OperationBody | undefined
+}
+
+export interface OperationParameter {
+  /** The name on the wire. */
+  readonly name: string
+  /** The property of the tool's arguments that it is taken from. */
+  readonly argument: string
+  readonly in: 'path' | 'query' | 'header' | 'cookie'
+  readonly required: boolean
+  readonly style: string
+  readonly explode: boolean
+  readonly allowReserved: boolean
+  /** A `content` parameter is serialised as JSON. */
+  readonly json: boolean
+}
+
+export interface OperationBody {
+  readonly contentType: string
+  readonly required: boolean
+  /** `fields`: the named arguments together are the body; `whole`: the argument `argument` is the body. */
+  readonly shape:
+    | { readonly kind: 'fields'; readonly arguments: readonly string[] }
+    | { readonly kind: 'whole'; readonly argument: string }
+}
+
+/** An operation that did not become a tool, with the reason in words for the person who imports. */
+export interface SetAside {
+  readonly operation: string
+  readonly reason: string
+}
+
+/** Everything that was read from one document. */
+export interface ImportedTools {
+  /** `info.title` of the document. */
+  readonly title: string
+  readonly tools: readonly Tool[]
+  readonly setAside: readonly SetAside[]
+}

@@ -1,0 +1,111 @@
+import { z } from 'zod'
+
+/**
+ * What a person may set on a workspace: one shape for `gatehouse.yaml`, the CLI and `/api`. Unknown keys are errors.
+ * Values that are secrets stand here in plain text on their way in only; `workspace.ts` says how they are kept.
+ */
+const textOrList = z.union([z.string().min(1), z.array(z.string().min(1)).min(1)])
+
+export const jwtIssuerSettings = z
+  .strictObject({
+    secret: z.string().optional().describe('Shared secret for HS256, HS384, HS512; at least 32 characters.'),
+    publicKey: z.string().optional().describe('Public key or certificate in PEM for RS*, PS*, ES*, EdDSA.'),
+    jwksUrl: z.url().optional().describe('Where the key set is fetched (RFC 7517 §5).'),
+    issuer: textOrList.optional().describe('Accepted `iss` values.'),
+    audience: textOrList.optional().describe('Accepted `aud` values; needed with jwksUrl.'),
+    allowAnyAudience: z
+      .boolean()
+      .default(false)
+      .describe('Accept any `aud`. Every token of that issuer opens this workspace.'),
+    algorithms: z.array(z.string()).min(1).optional().describe('Accepted `alg` values; default: all that fit the key.'),
+    allowMissingKeyId: z
+      .boolean()
+      .default(false)
+      .describe('Accept a token without `kid` when the key set has one key.'),
+    clockToleranceSeconds: z.number().int().min(0).max(300).default(0).describe('Leeway for `exp` and `nbf`, seconds.'),
+    userIdClaim: textOrList
+      .default(['userId', 'sub'])
+      .describe('The first of these claims that is present is the user id.'),
+    requiredScopes: z.array(z.string().min(1)).default([]).describe('Every call needs all of these.'),
+    cacheResults: z.boolean().default(true).describe('Remember the result of a verification.'),
+    cacheTtlMs: z
+      .number()
+      .int()
+      .min(0)
+      .max(3_600_000)
+      .default(60_000)
+      .describe('For how long, milliseconds; never past `exp`.'),
+    allowExpiredTokens: z.boolean().default(false).describe('Only when NODE_ENV is test or development.'),
+    requireValidSignature: z.boolean().default(true).describe('False only when NODE_ENV is test or development.'),
+  })
+  .refine((it) => [it.secret, it.publicKey, it.jwksUrl].filter((key) => key !== undefined).length === 1, {
+    message: 'give exactly one of secret, publicKey, jwksUrl',
+  })
+
+export const inboundAuthSettings = z.strictObject({
+  authType: z.enum(['jwt', 'none']).describe('How callers prove who they are.'),
+  jwt: z.union([jwtIssuerSettings.transform((one) => [one]), z.array(jwtIssuerSettings).min(1).max(20)]).default([]),
+})
+
+const pointer = z.string().regex(/^\/.*/, 'a JSON pointer starts with /')
+const template = z.string()
+
+/** How a login answers and what it is sent (PRODUCT.md, 15). Every field has a default that fits the common case. */
+export const loginSettings = z.strictObject({
+  body: z
+    .record(z.string(), z.unknown())
+    .optional()
+    .describe('Login body; `{{name}}` takes a param. Default: username and password.'),
+  refreshBody: z
+    .record(z.string(), z.unknown())
+    .optional()
+    .describe('Refresh body; `{{refresh_token}}` takes the token.'),
+  contentType: z.enum(['json', 'form']).default('json'),
+  headers: z.record(z.string(), template).default({}),
+  accessToken: pointer.optional().describe('Where the access token stands in the answer.'),
+  refreshToken: pointer.optional(),
+  expiresIn: pointer.optional().describe('Lifetime in seconds.'),
+})
+
+export const upstreamAuthSettings = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('none') }),
+  z.strictObject({
+    type: z.literal('bearer'),
+    token: z
+      .string()
+      .default('')
+      .describe('Static token. Empty with a `login_url` param: the token comes from the login.'),
+    login: loginSettings.prefault({}),
+  }),
+  z.strictObject({ type: z.literal('apiKey'), header: z.string().default('X-Api-Key'), value: template }),
+  z.strictObject({ type: z.literal('basic'), username: template, password: template }),
+])
+
+export const upstreamSettings = z.strictObject({
+  baseUrl: z
+    .url({ protocol: /^https?$/ })
+    .optional()
+    .describe('Overrides the document’s own server.'),
+  auth: upstreamAuthSettings.default({ type: 'none' }),
+  headers: z
+    .record(z.string(), template)
+    .default({})
+    .describe('Added to every upstream request; `{{name}}` takes a param.'),
+  timeoutMs: z.number().int().min(100).max(600_000).default(30_000),
+  responseBytesMax: z.number().int().min(1024).max(100_000_000).default(5_000_000),
+})
+
+export const paramsSettings = z.record(
+  z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,63}$/, 'letters, digits and _'),
+  z.string().max(8192),
+)
+
+/** Which tools are on: a list of names, or all, or only those that read. Default: `reads` (writes are off until switched on). */
+export const toolsSettings = z.union([z.literal('all'), z.literal('reads'), z.array(z.string())])
+
+export type JwtIssuerSettings = z.output<typeof jwtIssuerSettings>
+export type InboundAuthSettings = z.output<typeof inboundAuthSettings>
+export type LoginSettings = z.output<typeof loginSettings>
+export type UpstreamAuthSettings = z.output<typeof upstreamAuthSettings>
+export type UpstreamSettings = z.output<typeof upstreamSettings>
+export type ToolsSettings = z.output<typeof toolsSettings>
