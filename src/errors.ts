@@ -23,6 +23,8 @@ export type ErrorCode =
   | 'invalid_message'
   | 'method_not_found'
   | 'invalid_params'
+  | 'invalid_arguments'
+  | 'envelope_invalid'
   | 'header_mismatch'
   | 'unsupported_version'
   | 'missing_capability'
