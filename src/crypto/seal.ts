@@ -26,8 +26,10 @@ export function seal(keyring: Keyring, row: string, text: string): string {
  * @throws GatewayError `internal` when the key, the row or the ciphertext is another one; the message says nothing of the content.
  */
 export function unseal(keyring: Keyring, row: string, sealed: string): string {
-  const [version, keyId, body] = sealed.split('.')
-  if (version !== VERSION || keyId === undefined || body === undefined) throw unreadable(row, 'not a sealed value')
+  const [version, keyId, body, ...more] = sealed.split('.')
+  if (version !== VERSION || keyId === undefined || body === undefined || more.length > 0) {
+    throw unreadable(row, 'not a sealed value')
+  }
   if (keyId !== keyring.keyId) throw unreadable(row, `sealed under key ${keyId}, this is ${keyring.keyId}`)
   const bytes = Buffer.from(body, 'base64url')
   if (bytes.length < NONCE_BYTES + TAG_BYTES) throw unreadable(row, 'cut short')
