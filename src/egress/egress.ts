@@ -1,3 +1,5 @@
+import type { CancelSignal } from './cancel-signal.ts'
+
 /**
  * Who named the address that is called (PRODUCT.md, 13). `operator`: the config file, the CLI or a flag; private addresses
  * are allowed. `person`: somebody behind `/api`; only public addresses. Cloud metadata addresses are refused for both.
@@ -18,8 +20,10 @@ export interface OutgoingRequest {
   readonly timeoutMs: number
   /** A longer answer ends with `upstream_too_large`. */
   readonly responseBytesMax: number
+  /** How messages of failures call the other side: `The API`, `The login URL`. Default: `The server`. */
+  readonly calledAs?: string | undefined
   /** Ends the request with `cancelled`. */
-  readonly signal?: AbortSignal | undefined
+  readonly signal?: CancelSignal | undefined
 }
 
 /** The answer to an outgoing request. Redirects are answers like any other: they are never followed here. */
@@ -34,7 +38,8 @@ export interface OutgoingResponse {
  * The only way out of the process.
  *
  * `send` throws a GatewayError: `egress_refused` (the address may not be called), `upstream_unreachable`, `upstream_timeout`,
- * `upstream_too_large`, `cancelled`, or `unsafe_value` for a header or path that could split the request.
+ * `upstream_too_large`, `cancelled`, `unavailable` after `close`, or `unsafe_value` for a header or path that could split
+ * the request.
  */
 export interface Egress {
   send(request: OutgoingRequest): Promise<OutgoingResponse>

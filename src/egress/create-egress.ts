@@ -1,0 +1,145 @@
+import { Pool } from 'undici'
+import { GatewayError } from '../errors.ts'
+import { Deadlines } from './deadlines.ts'
+import { decodeBody, isEncoded } from './decode-body.ts'
+import { createConnector, type ResolveHost, resolveHostBySystem } from './dial.ts'
+import type { Egress, OutgoingRequest, OutgoingResponse, Reach } from './egress.ts'
+import { cancelled, refused } from './failure.ts'
+import { Flight } from './flight.ts'
+import { checkRequest } from './safe-request.ts'
+
+/** How the way out is built; every field has a default. */
+export interface EgressOptions {
+  /** Connections per pool. Default 128. */
+  readonly connectionsMax?: number
+  /** Requests per pool that are under way or wait for a connection; one more is refused. Default 2,048. */
+  readonly underWayMax?: number
+  /** Pools, one per reach and origin; the least recently used makes room. Default 256. */
+  readonly poolsMax?: number
+  /** Default 10,000. */
+  readonly connectTimeoutMs?: number
+  /** Hosts (`name` or `name:port`) that persons may name although they are private. Metadata addresses stay refused. */
+  readonly allowedHosts?: readonly string[]
+  /** Default: the operating system's look-up. */
+  readonly resolveHost?: ResolveHost
+  /** Milliseconds of a clock that never runs backwards. Default: `performance.now`. */
+  readonly now?: () => number
+}
+
+/**
+ * Builds the only way out of the process: keep-alive pools per reach and origin, addresses checked at the dial, deadlines,
+ * size limits. Redirects are answers like any other. Sends no `Accept-Encoding`.
+ */
+export function createEgress(options: EgressOptions = {}): Egress {
+  const now = options.now ?? (() => performance.now())
+  const deadlines = new Deadlines(now)
+  const pools = new Pools(options)
+  let isClosed = false
+
+  async function send(request: OutgoingRequest): Promise<OutgoingResponse> {
+    if (isClosed) throw new GatewayError('unavailable', 'Gatehouse is stopping.')
+    if (request.signal?.aborted) throw cancelled()
+    checkRequest(request)
+    const lane = pools.laneFor(request)
+    if (lane.underWay >= (options.underWayMax ?? 2048)) {
+      const subject = request.calledAs ?? 'The server'
+      throw new GatewayError('upstream_unreachable', `${subject} has too many calls waiting for it. Try again later.`)
+    }
+    const response = await fly(lane, request, deadlines, now() + request.timeoutMs)
+    return isEncoded(response) ? decodeBody(request, response) : response
+  }
+
+  return {
+    send,
+    close: async () => {
+      isClosed = true
+      await pools.close()
+    },
+  }
+}
+
+function fly(lane: Lane, request: OutgoingRequest, deadlines: Deadlines, deadlineAt: number) {
+  return new Promise<OutgoingResponse>((resolve, reject) => {
+    lane.underWay += 1
+    const onLanded = () => {
+      lane.underWay -= 1
+    }
+    const { method, path, headers, body = null } = request
+    const flight = new Flight({ request, deadlineAt, deadlines, onLanded, resolve, reject })
+    lane.pool.dispatch({ method, path, headers, body, headersTimeout: 0, bodyTimeout: 0 }, flight)
+  })
+}
+
+/** One pool with the number of its requests that have not ended. */
+interface Lane {
+  readonly pool: Pool
+  underWay: number
+}
+
+/** A bounded number of pools. A pool that makes room finishes what it carries. */
+class Pools {
+  readonly #lanes = new Map<string, Lane>()
+  readonly #options: EgressOptions
+  readonly #allowedHosts: ReadonlySet<string>
+
+  constructor(options: EgressOptions) {
+    this.#options = options
+    this.#allowedHosts = new Set(options.allowedHosts?.map((host) => host.toLowerCase()))
+  }
+
+  laneFor(request: OutgoingRequest): Lane {
+    const key = `${request.reach} ${request.origin}`
+    const known = this.#lanes.get(key)
+    const lane = known ?? this.#open(request)
+    // Map order is the order of use: the first is the least recently used.
+    if (known !== undefined) this.#lanes.delete(key)
+    this.#lanes.set(key, lane)
+    return lane
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(Array.from(this.#lanes.values(), (lane) => lane.pool.close()))
+    this.#lanes.clear()
+  }
+
+  #open(request: OutgoingRequest): Lane {
+    const url = parseOrigin(request)
+    const reach = this.#reachOf(url, request.reach)
+    this.#makeRoom()
+    const { connectionsMax = 128, connectTimeoutMs = 10_000, resolveHost = resolveHostBySystem } = this.#options
+    const pool = new Pool(url.origin, {
+      connections: connectionsMax,
+      connect: createConnector({ reach, resolveHost, connectTimeoutMs }),
+      allowH2: false,
+      // One at a time on a connection: a slow answer must not hold up somebody else's.
+      pipelining: 1,
+      // Experimental, and otherwise switched by an environment variable.
+      useMilo: false,
+    })
+    return { pool, underWay: 0 }
+  }
+
+  #reachOf(url: URL, reach: Reach): Reach {
+    return this.#allowedHosts.has(url.host) || this.#allowedHosts.has(url.hostname) ? 'operator' : reach
+  }
+
+  #makeRoom(): void {
+    const poolsMax = this.#options.poolsMax ?? 256
+    while (this.#lanes.size >= poolsMax) {
+      const [oldest] = this.#lanes
+      if (oldest === undefined) return
+      this.#lanes.delete(oldest[0])
+      // Not waited for: it ends with its last request, and each of those has a deadline.
+      oldest[1].pool.close(() => {})
+    }
+  }
+}
+
+function parseOrigin(request: OutgoingRequest): URL {
+  const url = URL.parse(request.origin)
+  if (url === null) throw refused(request, 'its URL is not valid')
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') throw refused(request, 'only http and https are called')
+  const isBare = url.username === '' && url.password === '' && url.href === `${url.origin}/`
+  if (!isBare) throw refused(request, 'its URL is not an origin')
+  return url
+}

@@ -1,0 +1,101 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import type { Dispatcher } from 'undici'
+import type { GatewayError } from '../errors.ts'
+import type { Deadlined, Deadlines } from './deadlines.ts'
+import { DialRefused } from './dial.ts'
+import type { OutgoingRequest, OutgoingResponse } from './egress.ts'
+import { cancelled, refused, timedOut, tooLarge, unreachable } from './failure.ts'
+
+/** What a flight needs to know of the world around it. */
+export interface FlightPlan {
+  readonly request: OutgoingRequest
+  readonly deadlineAt: number
+  readonly deadlines: Deadlines
+  readonly onLanded: () => void
+  readonly resolve: (response: OutgoingResponse) => void
+  readonly reject: (error: GatewayError) => void
+}
+
+/**
+ * One request under way: collects the answer, and ends by itself at the deadline, at the caller's abort or when the answer
+ * grows too large. It settles once; whatever undici reports afterwards is ignored.
+ */
+export class Flight implements Dispatcher.DispatchHandler, Deadlined {
+  readonly deadlineAt: number
+  watchedAt = -1
+  readonly #plan: FlightPlan
+  readonly #chunks: Buffer[] = []
+  #bytes = 0
+  #status = 0
+  #headers: IncomingHttpHeaders = {}
+  #controller: Dispatcher.DispatchController | undefined
+  #landed = false
+
+  constructor(plan: FlightPlan) {
+    this.#plan = plan
+    this.deadlineAt = plan.deadlineAt
+    plan.deadlines.add(this)
+    plan.request.signal?.addEventListener('abort', this)
+  }
+
+  /** The caller's abort. */
+  handleEvent(): void {
+    this.#fail(cancelled())
+  }
+
+  expire(): void {
+    this.#fail(timedOut(this.#plan.request))
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    // It may have ended while it waited for a connection: then it must not go out any more.
+    if (this.#landed) controller.abort(cancelled())
+    else this.#controller = controller
+  }
+
+  onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
+    if (status < 200) return
+    this.#status = status
+    this.#headers = headers
+    if (this.#plan.request.method === 'HEAD') return
+    if (Number(headers['content-length']) > this.#plan.request.responseBytesMax) {
+      this.#fail(tooLarge(this.#plan.request))
+    }
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.#bytes += chunk.length
+    if (this.#bytes > this.#plan.request.responseBytesMax) this.#fail(tooLarge(this.#plan.request))
+    else this.#chunks.push(chunk)
+  }
+
+  onResponseEnd(): void {
+    if (!this.#land()) return
+    const [first] = this.#chunks
+    const body = this.#chunks.length === 1 && first !== undefined ? first : Buffer.concat(this.#chunks, this.#bytes)
+    this.#plan.resolve({ status: this.#status, headers: this.#headers, body })
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    const { request } = this.#plan
+    if (error instanceof DialRefused) this.#fail(refused(request, error.reason, error))
+    else this.#fail(unreachable(request, error))
+  }
+
+  #fail(error: GatewayError): void {
+    if (!this.#land()) return
+    this.#chunks.length = 0
+    this.#plan.reject(error)
+    this.#controller?.abort(error)
+  }
+
+  /** False when it had landed before. */
+  #land(): boolean {
+    if (this.#landed) return false
+    this.#landed = true
+    this.#plan.deadlines.delete(this)
+    this.#plan.request.signal?.removeEventListener('abort', this)
+    this.#plan.onLanded()
+    return true
+  }
+}
