@@ -1,5 +1,16 @@
+import type { CancelSignal } from '../egress/cancel-signal.ts'
+
 /** How a message reached us. On `stdio` the process that started us is the caller, so no HTTP rule applies. */
 export type Transport = 'http' | 'stdio'
+
+/** `legacy`: the revisions up to 2025-11-25. `modern`: 2026-07-28 and later, stateless. */
+export type Era = 'legacy' | 'modern'
+
+/** What an answer must repeat of the JSON-RPC message it answers. */
+export interface ReplyTo {
+  readonly id: string | number | null
+  readonly era: Era
+}
 
 /** One request and its answer: a small lazy shape over the transport's own objects (DESIGN.md, decision 3). */
 export interface Exchange {
@@ -13,8 +24,10 @@ export interface Exchange {
   readonly query: string
   /** The caller's address as `client-address` decides it. */
   readonly clientAddress: string
-  /** Aborted when the client goes away before it has its answer. */
-  readonly signal: AbortSignal
+  /** Aborted when the client goes away or cancels before it has its answer. */
+  readonly signal: CancelSignal
+  /** Set once the message is read, so that an error can be told in its terms. */
+  replyTo: ReplyTo | undefined
   /** Milliseconds since the epoch. */
   readonly startedAt: number
   /** The header's value, or undefined. `name` is lower-case. Repeated headers are joined with `, `. */
@@ -27,7 +40,10 @@ export interface Exchange {
   readBody(): Promise<string>
   /** Sends the answer. A second call is ignored: the first answer stands. */
   send(answer: Answer): void
-  readonly answered: boolean
+  /** Aborts `signal`, and no JSON-RPC response is sent: the client said that it no longer wants one. */
+  cancel(): void
+  /** Status of the answer; undefined until there is one. */
+  readonly status: number | undefined
 }
 
 /** What is sent back. `body` is JSON text unless `contentType` says otherwise; without a body nothing is sent but the head. */

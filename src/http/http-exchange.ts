@@ -1,0 +1,170 @@
+import { isUtf8 } from 'node:buffer'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { randomId } from '../crypto/random.ts'
+import { Cancellation, type CancelSignal } from '../egress/cancel-signal.ts'
+import { GatewayError } from '../errors.ts'
+import type { Answer, Exchange, ReplyTo } from './exchange.ts'
+
+/** What an exchange needs to know of the listener. */
+export interface ExchangeOptions {
+  /** A longer body is refused with `payload_too_large`. */
+  readonly bodyBytesMax: number
+  /** Milliseconds since the epoch. */
+  readonly now: () => number
+  /** Headers that every answer to this request carries (CORS). */
+  readonly answerHeaders: (request: IncomingMessage) => Readonly<Record<string, string>> | undefined
+}
+
+/** Answers are made for one caller, and are never what a browser guesses them to be. */
+const FIXED_HEADERS = ['Cache-Control', 'no-store', 'X-Content-Type-Options', 'nosniff'] as const
+
+// Unique across restarts and replicas (the random half), cheap and in order within one process (the counter).
+const processId = randomId(8)
+let requestCount = 0
+
+/** An id for one request, as `X-Request-Id` and the records show it. */
+export function nextRequestId(): string {
+  requestCount += 1
+  return `${processId}-${requestCount.toString(36)}`
+}
+
+/** The exchange over Node's own request and response. Nothing is computed before it is asked for. */
+export class HttpExchange implements Exchange {
+  readonly transport = 'http'
+  readonly requestId = nextRequestId()
+  readonly startedAt: number
+  readonly path: string
+  readonly query: string
+  replyTo: ReplyTo | undefined
+  readonly #request: IncomingMessage
+  readonly #response: ServerResponse
+  readonly #options: ExchangeOptions
+  #cancellation: Cancellation | undefined
+  #status: number | undefined
+
+  constructor(request: IncomingMessage, response: ServerResponse, options: ExchangeOptions) {
+    this.#request = request
+    this.#response = response
+    this.#options = options
+    this.startedAt = options.now()
+    const target = request.url ?? '/'
+    const queryStart = target.indexOf('?')
+    this.path = queryStart === -1 ? target : target.slice(0, queryStart)
+    this.query = queryStart === -1 ? '' : target.slice(queryStart + 1)
+  }
+
+  get method(): string {
+    return this.#request.method ?? 'GET'
+  }
+
+  get clientAddress(): string {
+    return this.#request.socket.remoteAddress ?? ''
+  }
+
+  get status(): number | undefined {
+    return this.#status
+  }
+
+  /** The answer has been handed to the network, to its last byte. */
+  get isFinished(): boolean {
+    return this.#response.writableFinished
+  }
+
+  get signal(): CancelSignal {
+    if (this.#cancellation === undefined) {
+      this.#cancellation = new Cancellation()
+      if (this.#response.destroyed) this.#cancellation.abort()
+    }
+    return this.#cancellation
+  }
+
+  /** The connection has closed: an answer that is still awaited is no longer wanted. */
+  clientLeft(): void {
+    if (this.#status === undefined) this.#cancellation?.abort()
+  }
+
+  cancel(): void {
+    if (this.signal.aborted || this.#status !== undefined) return
+    // A cancelled request gets no response (2025-11-25, cancellation), and HTTP must have one: a stream that ends without
+    // an event. The official clients report anything else as a failure of the connection.
+    this.send({ status: 200, body: '', contentType: 'text/event-stream' })
+    this.#cancellation?.abort()
+  }
+
+  header(name: string): string | undefined {
+    const value = this.#request.headers[name]
+    return Array.isArray(value) ? value.join(', ') : value
+  }
+
+  readBody(): Promise<string> {
+    const request = this.#request
+    const limit = this.#options.bodyBytesMax
+    const declared = Number(request.headers['content-length'] ?? 0)
+    if (declared > limit) return Promise.reject(tooLarge(limit))
+    // Who left before the body was asked for: no event comes any more, so nothing would end the wait below.
+    if (request.destroyed) return Promise.reject(gone())
+    return new Promise((resolve, reject) => {
+      const chunks: Buffer[] = []
+      let bytes = 0
+      let isRead = false
+      request.on('data', (chunk: Buffer) => {
+        bytes += chunk.length
+        if (bytes > limit) {
+          request.removeAllListeners('data')
+          reject(tooLarge(limit))
+          return
+        }
+        chunks.push(chunk)
+      })
+      request.on('end', () => {
+        isRead = true
+        const [first] = chunks
+        const body = chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks, bytes)
+        if (isUtf8(body)) resolve(body.toString('utf8'))
+        else reject(new GatewayError('parse_error', 'Parse error: the body is not UTF-8.'))
+      })
+      request.on('error', () => reject(gone()))
+      request.on('close', () => {
+        if (!isRead) reject(gone())
+      })
+    })
+  }
+
+  send(answer: Answer): void {
+    if (this.#status !== undefined) return
+    this.#status = answer.status
+    const response = this.#response
+    if (response.destroyed) return
+    const headers: (string | number)[] = ['X-Request-Id', this.requestId, ...FIXED_HEADERS]
+    append(headers, this.#options.answerHeaders(this.#request))
+    append(headers, answer.headers)
+    // An unread body would be taken for the next request of the connection.
+    if (!this.#request.complete && hasBody(this.#request)) headers.push('Connection', 'close')
+    if (answer.body === undefined) {
+      if (answer.status !== 204 && answer.status !== 304) headers.push('Content-Length', 0)
+      response.writeHead(answer.status, headers).end()
+      return
+    }
+    headers.push('Content-Type', answer.contentType ?? 'application/json')
+    headers.push('Content-Length', Buffer.byteLength(answer.body))
+    response.writeHead(answer.status, headers).end(answer.body)
+  }
+}
+
+/** As a flat list, which Node writes without looking each name up. */
+function append(headers: (string | number)[], more: Readonly<Record<string, string>> | undefined): void {
+  for (const name in more) headers.push(name, more[name] ?? '')
+}
+
+/** RFC 9112 §6: a request has a body when one of these headers says so. Node tells `complete` only after its first event. */
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0'
+}
+
+function gone(): GatewayError {
+  return new GatewayError('cancelled', 'The client went away.')
+}
+
+function tooLarge(limit: number): GatewayError {
+  return new GatewayError('payload_too_large', `The body is larger than ${limit} bytes.`)
+}
