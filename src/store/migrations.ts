@@ -1,0 +1,98 @@
+import { type Kysely, sql } from 'kysely'
+import { GatewayError } from '../errors.ts'
+import type { Tables } from './schema.ts'
+
+/** One step forward. Steps are never changed once they are released, and there is no way back but a backup. */
+interface Migration {
+  readonly version: number
+  readonly statements: readonly string[]
+}
+
+const RECORD_KINDS = `'request', 'login', 'refresh'`
+const OUTCOMES = `'ok', 'tool_error', 'denied', 'failed'`
+
+const MIGRATIONS: readonly Migration[] = [
+  {
+    version: 1,
+    statements: [
+      `create table meta (key text primary key not null, value text not null) strict`,
+      `create table workspaces (
+        id text primary key not null,
+        slug text not null unique,
+        name text not null,
+        kept_by text not null check (kept_by in ('file', 'api')),
+        reach text not null check (reach in ('operator', 'person')),
+        sealed_settings text not null,
+        tools text not null,
+        sealed_document_url text,
+        document_text text,
+        document_imported_at integer,
+        created_at integer not null,
+        updated_at integer not null
+      ) strict`,
+      `create table records (
+        seq integer primary key autoincrement,
+        request_id text not null,
+        kind text not null check (kind in (${RECORD_KINDS})),
+        at integer not null,
+        duration_ms real not null,
+        outcome text not null check (outcome in (${OUTCOMES})),
+        code text,
+        detail text,
+        workspace_id text,
+        workspace text,
+        method text,
+        tool text,
+        arguments text,
+        issuer text,
+        subject text,
+        client text,
+        session text,
+        protocol_version text,
+        client_address text,
+        status integer,
+        upstream_status integer,
+        upstream_ms real
+      ) strict`,
+      `create index records_workspace on records (workspace_id, seq)`,
+    ],
+  },
+]
+
+/** The schema that this program knows. */
+export const SCHEMA_VERSION = MIGRATIONS.reduce((newest, { version }) => Math.max(newest, version), 0)
+
+/**
+ * Brings the schema up to `SCHEMA_VERSION`, all steps in one transaction.
+ *
+ * @throws GatewayError `config_invalid` when the schema is newer than this program; nothing is changed then.
+ */
+export async function migrate(database: Kysely<Tables>): Promise<void> {
+  await database.transaction().execute(async (transaction) => {
+    const current = await schemaVersion(transaction)
+    if (current > SCHEMA_VERSION) {
+      throw new GatewayError(
+        'config_invalid',
+        `The data folder was written by a newer Gatehouse (schema ${current}; this one knows ${SCHEMA_VERSION}). Install that version, or restore the backup from before the upgrade.`,
+      )
+    }
+    for (const { version, statements } of MIGRATIONS) {
+      if (version <= current) continue
+      for (const statement of statements) await sql.raw(statement).execute(transaction)
+      await transaction
+        .insertInto('meta')
+        .values({ key: 'schema_version', value: String(version) })
+        .onConflict((conflict) => conflict.column('key').doUpdateSet({ value: String(version) }))
+        .execute()
+    }
+  })
+}
+
+async function schemaVersion(database: Kysely<Tables>): Promise<number> {
+  const tables = await database.introspection.getTables()
+  if (!tables.some((table) => table.name === 'meta')) return 0
+  const row = await database.selectFrom('meta').select('value').where('key', '=', 'schema_version').executeTakeFirst()
+  const version = Number(row?.value)
+  if (Number.isInteger(version) && version > 0) return version
+  throw new GatewayError('config_invalid', 'The store does not say which schema it has. Restore a backup.')
+}

@@ -1,0 +1,64 @@
+import type { Generated, Selectable } from 'kysely'
+import type { Reach } from '../egress/egress.ts'
+import type { ErrorCode } from '../errors.ts'
+
+/** The tables as Kysely sees them; `migrations.ts` makes them, `docs/storage.md` says what each column holds. */
+export interface Tables {
+  meta: MetaRow
+  workspaces: WorkspaceRow
+  records: RecordsTable
+}
+
+/** What the store knows of itself. */
+export interface MetaRow {
+  readonly key: string
+  readonly value: string
+}
+
+/** One workspace as it is kept. Columns that start with `sealed_` hold what `crypto/seal.ts` made for this very row. */
+export interface WorkspaceRow {
+  readonly id: string
+  readonly slug: string
+  readonly name: string
+  readonly kept_by: 'file' | 'api'
+  readonly reach: Reach
+  readonly sealed_settings: string
+  /** JSON text. */
+  readonly tools: string
+  readonly sealed_document_url: string | null
+  readonly document_text: string | null
+  readonly document_imported_at: number | null
+  readonly created_at: number
+  readonly updated_at: number
+}
+
+/** One line of the log: a column for every field of `RecordLine`, and its place in the order of ending. */
+export interface RecordsTable {
+  readonly seq: Generated<number>
+  readonly request_id: string
+  readonly kind: 'request' | 'login' | 'refresh'
+  readonly at: number
+  readonly duration_ms: number
+  readonly outcome: 'ok' | 'tool_error' | 'denied' | 'failed'
+  readonly code: ErrorCode | null
+  readonly detail: string | null
+  readonly workspace_id: string | null
+  readonly workspace: string | null
+  readonly method: string | null
+  readonly tool: string | null
+  readonly arguments: string | null
+  readonly issuer: string | null
+  readonly subject: string | null
+  readonly client: string | null
+  readonly session: string | null
+  readonly protocol_version: string | null
+  readonly client_address: string | null
+  readonly status: number | null
+  readonly upstream_status: number | null
+  readonly upstream_ms: number | null
+}
+
+/** A record as it is read back. */
+export type RecordRow = Selectable<RecordsTable>
+/** A record that has no place in the order yet. Every column has to be given: a missing one would be NULL in silence. */
+export type NewRecordRow = Omit<RecordRow, 'seq'>

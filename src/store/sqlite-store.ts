@@ -1,0 +1,134 @@
+import { Kysely } from 'kysely'
+import { randomId } from '../crypto/random.ts'
+import { migrate } from './migrations.ts'
+import type { NewRecordRow, Tables } from './schema.ts'
+import { SqliteClient } from './sqlite-client.ts'
+import { sqliteDialect } from './sqlite-dialect.ts'
+import type { MetaTable, RecordTable, Store, WorkspaceTable } from './store.ts'
+
+/**
+ * The store in `gatehouse.db` of a folder, which is made when it is missing.
+ *
+ * @throws GatewayError `config_invalid` when another process uses the folder, when the file is damaged, not ours, or
+ * written by a newer Gatehouse. Nothing is changed then.
+ */
+export async function openSqliteStore(options: { readonly folder: string }): Promise<Store> {
+  const client = await SqliteClient.open(options.folder)
+  const database = new Kysely<Tables>({ dialect: sqliteDialect(client) })
+  try {
+    await migrate(database)
+    const meta = metaTable(database)
+    await meta.keepFirst('installation_id', randomId(16))
+    return {
+      meta,
+      workspaces: workspaceTable(database),
+      records: recordTable(database, client),
+      // In turn, like any other statement; Kysely's own `destroy` would make later calls fail with errors of its own.
+      close: () => database.connection().execute(() => client.close()),
+    }
+  } catch (error) {
+    await client.close()
+    throw error
+  }
+}
+
+function metaTable(database: Kysely<Tables>): MetaTable {
+  const find = async (key: string) => {
+    const row = await database.selectFrom('meta').select('value').where('key', '=', key).executeTakeFirst()
+    return row?.value
+  }
+  return {
+    find,
+    async keepFirst(key, value) {
+      await database
+        .insertInto('meta')
+        .values({ key, value })
+        .onConflict((conflict) => conflict.column('key').doNothing())
+        .execute()
+      return (await find(key)) ?? value
+    },
+  }
+}
+
+function workspaceTable(database: Kysely<Tables>): WorkspaceTable {
+  return {
+    list: () => database.selectFrom('workspaces').selectAll().orderBy('created_at').orderBy('id').execute(),
+    async insert(row) {
+      await database.insertInto('workspaces').values(row).execute()
+    },
+    async update({ id, slug: _slug, created_at: _createdAt, ...columns }) {
+      const { numUpdatedRows } = await database
+        .updateTable('workspaces')
+        .set(columns)
+        .where('id', '=', id)
+        .executeTakeFirst()
+      return numUpdatedRows > 0n
+    },
+    async delete(id) {
+      const { numDeletedRows } = await database.deleteFrom('workspaces').where('id', '=', id).executeTakeFirst()
+      return numDeletedRows > 0n
+    },
+  }
+}
+
+function recordTable(database: Kysely<Tables>, client: SqliteClient): RecordTable {
+  return {
+    async append(rows) {
+      const [first] = rows
+      if (first === undefined) return
+      // Compiled once for all rows: a thousand rows are one message, one statement and one commit.
+      const { sql } = database.insertInto('records').values(recordValues(first)).compile()
+      const parameters = rows.map((row) => Object.values(recordValues(row)))
+      await database.connection().execute(() => client.batch(sql, parameters))
+    },
+    async read(filter) {
+      const oldestFirst = filter.after !== undefined && filter.before === undefined
+      let query = database.selectFrom('records').selectAll().limit(filter.limit)
+      if (filter.workspaceId !== undefined) query = query.where('workspace_id', '=', filter.workspaceId)
+      if (filter.kind !== undefined) query = query.where('kind', '=', filter.kind)
+      if (filter.outcome !== undefined) query = query.where('outcome', '=', filter.outcome)
+      if (filter.tool !== undefined) query = query.where('tool', '=', filter.tool)
+      if (filter.requestId !== undefined) query = query.where('request_id', '=', filter.requestId)
+      if (filter.before !== undefined) query = query.where('seq', '<', filter.before)
+      if (filter.after !== undefined) query = query.where('seq', '>', filter.after)
+      const rows = await query.orderBy('seq', oldestFirst ? 'asc' : 'desc').execute()
+      return oldestFirst ? rows : rows.reverse()
+    },
+    async trim({ keep }) {
+      const { numDeletedRows } = await database
+        .deleteFrom('records')
+        .where('seq', '<=', (oldest) =>
+          oldest.selectFrom('records').select((of) => of(of.fn.max('seq'), '-', of.val(keep)).as('seq')),
+        )
+        .executeTakeFirst()
+      return Number(numDeletedRows)
+    },
+  }
+}
+
+/** The columns in one fixed order, so that every row fits the statement that was compiled for the first. */
+function recordValues(row: NewRecordRow): NewRecordRow {
+  return {
+    request_id: row.request_id,
+    kind: row.kind,
+    at: row.at,
+    duration_ms: row.duration_ms,
+    outcome: row.outcome,
+    code: row.code,
+    detail: row.detail,
+    workspace_id: row.workspace_id,
+    workspace: row.workspace,
+    method: row.method,
+    tool: row.tool,
+    arguments: row.arguments,
+    issuer: row.issuer,
+    subject: row.subject,
+    client: row.client,
+    session: row.session,
+    protocol_version: row.protocol_version,
+    client_address: row.client_address,
+    status: row.status,
+    upstream_status: row.upstream_status,
+    upstream_ms: row.upstream_ms,
+  }
+}

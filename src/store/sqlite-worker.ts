@@ -1,0 +1,93 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
+import { GatewayError } from '../errors.ts'
+import { openSqliteFiles, type SqliteFiles } from './sqlite-files.ts'
+import type { SqliteFailure, SqliteReply, SqliteRequest, SqlValue } from './sqlite-protocol.ts'
+
+const STATEMENTS_MAX = 200
+
+// The one file that runs on import: it is the main file of a thread, which waits for the disk so that requests need not.
+if (parentPort !== null && typeof workerData?.folder === 'string') serve(parentPort, workerData.folder)
+
+function serve(port: MessagePort, folder: string): void {
+  const reply = (message: SqliteReply) => port.postMessage(message)
+  let files: SqliteFiles
+  try {
+    files = openSqliteFiles(folder)
+  } catch (error) {
+    reply({ id: 0, ok: false, failure: failureOf(error) })
+    return
+  }
+  const run = runner(files.database)
+  port.on('message', (request: SqliteRequest) => {
+    try {
+      if (request.kind === 'close') files.close()
+      reply({ id: request.id, ok: true, ...run(request) })
+    } catch (error) {
+      reply({ id: request.id, ok: false, failure: failureOf(error) })
+    }
+    if (request.kind === 'close') port.close()
+  })
+  reply({ id: 0, ok: true, rows: [], changes: 0 })
+}
+
+interface Ran {
+  readonly rows: readonly unknown[]
+  readonly changes: number
+}
+
+const nothing: Ran = { rows: [], changes: 0 }
+
+function runner(database: DatabaseSync): (request: SqliteRequest) => Ran {
+  const statements = new Map<string, StatementSync>()
+
+  function prepare(sql: string): StatementSync {
+    let statement = statements.get(sql)
+    if (statement === undefined) {
+      if (statements.size >= STATEMENTS_MAX) statements.clear()
+      statement = database.prepare(sql)
+      statements.set(sql, statement)
+    }
+    return statement
+  }
+
+  function query(sql: string, parameters: readonly SqlValue[]): Ran {
+    // After some failures (a full disk) SQLite has rolled back by itself, and then `rollback` is an error of its own.
+    if (sql === 'rollback' && !database.isTransaction) return nothing
+    const statement = prepare(sql)
+    if (statement.columns().length > 0) return { rows: statement.all(...parameters), changes: 0 }
+    return { rows: [], changes: Number(statement.run(...parameters).changes) }
+  }
+
+  function batch(sql: string, rows: readonly (readonly SqlValue[])[]): Ran {
+    const statement = prepare(sql)
+    database.exec('begin immediate')
+    try {
+      for (const row of rows) statement.run(...row)
+      database.exec('commit')
+    } catch (error) {
+      if (database.isTransaction) database.exec('rollback')
+      throw error
+    }
+    return { rows: [], changes: rows.length }
+  }
+
+  return (request) => {
+    switch (request.kind) {
+      case 'query':
+        return query(request.sql, request.parameters)
+      case 'batch':
+        return batch(request.sql, JSON.parse(request.rowsJson))
+      case 'close':
+        return nothing
+    }
+  }
+}
+
+/** Messages of SQLite name tables and columns, never values. */
+function failureOf(error: unknown): SqliteFailure {
+  const message = error instanceof Error ? error.message : 'unknown failure'
+  const resultCode =
+    error instanceof Error && 'errcode' in error && typeof error.errcode === 'number' ? error.errcode : undefined
+  return { message, resultCode, refusesToStart: error instanceof GatewayError }
+}
