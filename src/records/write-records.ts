@@ -1,0 +1,192 @@
+import { toGatewayError } from '../errors.ts'
+import type { Store } from '../store/store.ts'
+import type { Log } from './log.ts'
+import type { RecordLine, WriteRecord } from './record.ts'
+import { toRow } from './record-rows.ts'
+
+const BATCH_LINES_MAX = 1000
+const FIELD_LENGTH_MAX = 500
+const ARGUMENTS_LENGTH_MAX = 2000
+/** How many lines are dropped at once when too many wait: dropping one by one would move the whole list each time. */
+const DROPPED_AT_ONCE = 1000
+/** The oldest stored lines are deleted after this many new ones. */
+const TRIM_EVERY_LINES = 10_000
+
+/** Where finished lines go. */
+export interface RecordWriter {
+  readonly write: WriteRecord
+  /** Resolves when every line that was written before is stored, or the store has refused it. */
+  flush(): Promise<void>
+  /** Flushes once more; lines that the store still refuses are lost, and that is logged. Later lines are not taken. */
+  close(): Promise<void>
+}
+
+/** Bounds and delays. Defaults: 250 ms, 1 s, 100,000 waiting and 1,000,000 kept lines. */
+export interface RecordWriterOptions {
+  /** How far the store may be behind, milliseconds. */
+  readonly flushMs?: number
+  /** After a failure, milliseconds. */
+  readonly retryMs?: number
+  /** More lines than this do not wait: the oldest are dropped, counted and logged. */
+  readonly waitingMax?: number
+  /** More lines than this are not kept in the store: the oldest are deleted. */
+  readonly keptMax?: number
+}
+
+/** Writes lines to the log at once and to the store in batches. */
+export function createRecordWriter(store: Store, log: Log, options: RecordWriterOptions = {}): RecordWriter {
+  const writer = new BatchedWriter(store, log, options)
+  return { write: (line) => writer.write(line), flush: () => writer.flush(), close: () => writer.close() }
+}
+
+class BatchedWriter {
+  readonly #store: Store
+  readonly #log: Log
+  readonly #options: Required<RecordWriterOptions>
+  #waiting: RecordLine[] = []
+  #timer: NodeJS.Timeout | undefined
+  #flushing: Promise<void> | undefined
+  #isFailing = false
+  #isClosed = false
+  /** Since the store last took lines. */
+  #dropped = 0
+  #sinceTrim = 0
+
+  constructor(store: Store, log: Log, options: RecordWriterOptions) {
+    this.#store = store
+    this.#log = log
+    this.#options = { flushMs: 250, retryMs: 1000, waitingMax: 100_000, keptMax: 1_000_000, ...options }
+  }
+
+  write(given: RecordLine): void {
+    if (this.#isClosed) return
+    const line = bounded(given)
+    this.#log.record(line)
+    this.#waiting.push(line)
+    if (this.#waiting.length > this.#options.waitingMax) this.#dropOldest()
+    if (this.#waiting.length >= BATCH_LINES_MAX && !this.#isFailing) this.#begin()
+    else this.#timer ??= setTimeout(() => this.#begin(), this.#delayMs()).unref()
+  }
+
+  async flush(): Promise<void> {
+    // What is under way may have begun before the latest lines came.
+    await this.#flushing
+    await this.#begin()
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    await this.flush()
+    clearTimeout(this.#timer)
+    if (this.#waiting.length > 0) this.#log.error('records were lost at the stop', { lines: this.#waiting.length })
+  }
+
+  #delayMs(): number {
+    return this.#isFailing ? this.#options.retryMs : this.#options.flushMs
+  }
+
+  /** One flush at a time. Never rejects. */
+  #begin(): Promise<void> {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    this.#flushing ??= this.#storeAll().finally(() => {
+      this.#flushing = undefined
+    })
+    return this.#flushing
+  }
+
+  async #storeAll(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      const batch = this.#waiting.slice(0, BATCH_LINES_MAX)
+      this.#waiting = this.#waiting.slice(BATCH_LINES_MAX)
+      try {
+        await this.#store.records.append(batch.map(toRow))
+      } catch (error) {
+        const isRetried = this.#refused(batch, error)
+        if (isRetried) return
+        continue
+      }
+      this.#stored(batch.length)
+      await this.#trim()
+    }
+  }
+
+  /** Keeps the batch for later when the store was to blame. Otherwise its lines would stand in the way of all others. */
+  #refused(batch: readonly RecordLine[], error: unknown): boolean {
+    const { code } = toGatewayError(error)
+    if (code !== 'unavailable') {
+      this.#log.error('records were refused by the store', { code, lines: batch.length })
+      return false
+    }
+    this.#waiting = [...batch, ...this.#waiting]
+    if (!this.#isFailing) this.#log.error('records cannot be stored, they wait', { code, lines: this.#waiting.length })
+    this.#isFailing = true
+    if (this.#waiting.length > this.#options.waitingMax) this.#dropOldest()
+    if (!this.#isClosed) this.#timer ??= setTimeout(() => this.#begin(), this.#delayMs()).unref()
+    return true
+  }
+
+  #stored(lines: number): void {
+    this.#sinceTrim += lines
+    if (this.#isFailing || this.#dropped > 0) this.#log.warn('records are stored again', { dropped: this.#dropped })
+    this.#isFailing = false
+    this.#dropped = 0
+  }
+
+  #dropOldest(): void {
+    const surplus = Math.max(DROPPED_AT_ONCE, this.#waiting.length - this.#options.waitingMax)
+    const dropped = Math.min(surplus, this.#waiting.length - 1)
+    this.#waiting = this.#waiting.slice(dropped)
+    if (this.#dropped === 0) this.#log.error('too many records wait, the oldest are dropped', { lines: dropped })
+    this.#dropped += dropped
+  }
+
+  async #trim(): Promise<void> {
+    if (this.#sinceTrim < TRIM_EVERY_LINES) return
+    this.#sinceTrim = 0
+    try {
+      await this.#store.records.trim({ keep: this.#options.keptMax })
+    } catch (error) {
+      this.#log.error('old records cannot be deleted', { code: toGatewayError(error).code })
+    }
+  }
+}
+
+function hasLongField(line: RecordLine): boolean {
+  return (
+    isLong(line.arguments) ||
+    isLong(line.requestId) ||
+    isLong(line.detail) ||
+    isLong(line.method) ||
+    isLong(line.tool) ||
+    isLong(line.issuer) ||
+    isLong(line.subject) ||
+    isLong(line.client) ||
+    isLong(line.session) ||
+    isLong(line.protocolVersion)
+  )
+}
+
+function isLong(text: string | undefined): boolean {
+  return text !== undefined && text.length > FIELD_LENGTH_MAX
+}
+
+/** Names and texts that a stranger chooses may be as long as a body; a line may not. */
+function bounded(line: RecordLine): RecordLine {
+  if (!hasLongField(line)) return line
+  const cut = (text: string | undefined) => text?.slice(0, FIELD_LENGTH_MAX)
+  return {
+    ...line,
+    requestId: line.requestId.slice(0, FIELD_LENGTH_MAX),
+    detail: cut(line.detail),
+    method: cut(line.method),
+    tool: cut(line.tool),
+    arguments: line.arguments?.slice(0, ARGUMENTS_LENGTH_MAX),
+    issuer: cut(line.issuer),
+    subject: cut(line.subject),
+    client: cut(line.client),
+    session: cut(line.session),
+    protocolVersion: cut(line.protocolVersion),
+  }
+}
