@@ -44,7 +44,7 @@ export const jwtIssuerSettings = z
 
 export const inboundAuthSettings = z.strictObject({
   authType: z.enum(['jwt', 'none']).describe('How callers prove who they are.'),
-  jwt: z.union([jwtIssuerSettings.transform((one) => [one]), z.array(jwtIssuerSettings).min(1).max(20)]).default([]),
+  jwt: z.union([jwtIssuerSettings.transform((one) => [one]), z.array(jwtIssuerSettings).max(20)]).default([]),
 })
 
 const pointer = z.string().regex(/^\/.*/, 'a JSON pointer starts with /')
@@ -60,10 +60,10 @@ export const loginSettings = z.strictObject({
     .record(z.string(), z.unknown())
     .optional()
     .describe('Refresh body; `{{refresh_token}}` takes the token.'),
-  contentType: z.enum(['json', 'form']).default('json'),
-  headers: z.record(z.string(), template).default({}),
+  contentType: z.enum(['json', 'form']).default('json').describe('How the bodies are written.'),
+  headers: z.record(z.string(), template).default({}).describe('Added to login and refresh; `{{name}}` takes a param.'),
   accessToken: pointer.optional().describe('Where the access token stands in the answer.'),
-  refreshToken: pointer.optional(),
+  refreshToken: pointer.optional().describe('Where the refresh token stands.'),
   expiresIn: pointer.optional().describe('Lifetime in seconds.'),
 })
 
@@ -86,13 +86,32 @@ export const upstreamSettings = z.strictObject({
     .url({ protocol: /^https?$/ })
     .optional()
     .describe('Overrides the document’s own server.'),
-  auth: upstreamAuthSettings.default({ type: 'none' }),
+  auth: upstreamAuthSettings
+    .default({ type: 'none' })
+    .describe('`type`: `none`; `bearer` with `token` or a login; `apiKey` with `header` and `value`; `basic`.'),
   headers: z
     .record(z.string(), template)
     .default({})
     .describe('Added to every upstream request; `{{name}}` takes a param.'),
-  timeoutMs: z.number().int().min(100).max(600_000).default(30_000),
-  responseBytesMax: z.number().int().min(1024).max(100_000_000).default(5_000_000),
+  timeoutMs: z.number().int().min(100).max(600_000).default(30_000).describe('From dial to last byte, milliseconds.'),
+  responseBytesMax: z
+    .number()
+    .int()
+    .min(1024)
+    .max(100_000_000)
+    .default(5_000_000)
+    .describe('A longer answer is a tool error.'),
+})
+
+const { baseUrl, auth, headers, timeoutMs, responseBytesMax } = upstreamSettings.shape
+
+/** A change of `upstreamSettings`: no defaults, so that what is not mentioned stays. */
+export const upstreamChange = z.strictObject({
+  baseUrl: baseUrl.nullable().describe('Null: the document’s own server counts again.'),
+  auth: auth.unwrap().optional().describe('Replaces the whole sign-in, secrets included.'),
+  headers: headers.unwrap().optional().describe('Replaces all of them.'),
+  timeoutMs: timeoutMs.unwrap().optional(),
+  responseBytesMax: responseBytesMax.unwrap().optional(),
 })
 
 export const paramsSettings = z.record(
@@ -108,4 +127,63 @@ export type InboundAuthSettings = z.output<typeof inboundAuthSettings>
 export type LoginSettings = z.output<typeof loginSettings>
 export type UpstreamAuthSettings = z.output<typeof upstreamAuthSettings>
 export type UpstreamSettings = z.output<typeof upstreamSettings>
+export type UpstreamChange = z.output<typeof upstreamChange>
 export type ToolsSettings = z.output<typeof toolsSettings>
+
+const SLUG = /^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$/
+
+/** Where the API description comes from. */
+export const sourceSettings = z.union([
+  z.strictObject({ url: z.url({ protocol: /^https?$/ }) }),
+  z.strictObject({ document: z.string().min(1) }),
+])
+
+/** A whole workspace, as it is made. Everything but the name has a default. */
+export const workspaceSettings = z.strictObject({
+  name: z.string().trim().min(1).max(100).describe('What people call it.'),
+  slug: z
+    .string()
+    .regex(SLUG, 'lower-case letters, digits and -, at most 40')
+    .optional()
+    .describe('Its part of the URL; never changes. Default: made from the name.'),
+  source: sourceSettings.optional().describe('The API description; in the file a URL or a path.'),
+  auth: inboundAuthSettings
+    .optional()
+    .describe('Who may call: `authType` and `jwt`. Default: the gateway’s own `auth`.'),
+  upstream: upstreamSettings.prefault({}).describe('How the API is called.'),
+  params: paramsSettings
+    .default({})
+    .describe('Values for `{{name}}`, and `login_url`, `refresh_url`, `username`, `password` of a login. Sealed.'),
+  tools: toolsSettings
+    .default('reads')
+    .describe('Which tools are on: `all`, `reads` (GET and HEAD), or a list of names.'),
+})
+
+export type SourceSettings = z.output<typeof sourceSettings>
+export type WorkspaceSettings = z.output<typeof workspaceSettings>
+
+/** What was wrong with a value, one line a problem: `auth.jwt.0.secret: …`. Never repeats the value. */
+export function problemsOf(error: z.ZodError): readonly string[] {
+  return error.issues.flatMap((issue) => problemsOfIssue(issue, []))
+}
+
+function problemsOfIssue(issue: z.core.$ZodIssue, above: readonly PropertyKey[]): readonly string[] {
+  const path = [...above, ...issue.path]
+  if (issue.code === 'invalid_union') {
+    // Where the value is of the kind that one form wants, that form was meant, and what it says is of use.
+    const [meant, other] = issue.errors.filter((form) => !form.some(isAboutKind))
+    if (meant !== undefined && other === undefined) return meant.flatMap((one) => problemsOfIssue(one, path))
+  }
+  const where = path.length === 0 ? '' : `${path.map(String).join('.')}: `
+  return [where + messageOf(issue)]
+}
+
+function isAboutKind({ code, path }: z.core.$ZodIssue): boolean {
+  return path.length === 0 && (code === 'invalid_type' || code === 'invalid_value')
+}
+
+function messageOf(issue: z.core.$ZodIssue): string {
+  const inner = issue.code === 'invalid_union' ? issue.errors.flat() : issue.code === 'invalid_key' ? issue.issues : []
+  const reasons = inner.map(({ message }) => message.replace('Invalid input: ', ''))
+  return reasons.length === 0 ? issue.message : `${issue.message}: ${[...new Set(reasons)].join(', or ')}`
+}
