@@ -1,0 +1,177 @@
+import type { Reach } from '../egress/egress.ts'
+import { GatewayError } from '../errors.ts'
+import type { Exchange } from '../http/exchange.ts'
+import type { InboundAuthSettings } from '../workspaces/settings.ts'
+import { anonymous, type Caller, localCaller } from './caller.ts'
+import { findCredential } from './credential.ts'
+import { type JwtFailure, jwtFailure, quoted } from './jwt-failure.ts'
+import { createJwtVerifier, type JwtVerifier } from './jwt-verifier.ts'
+import { isLoopbackHost } from './key-set-url.ts'
+import type { KeySets } from './key-sets.ts'
+import type { ResultCache, ResultKey } from './result-cache.ts'
+import { member, readToken, type UnverifiedToken } from './unverified-token.ts'
+
+/** Says who is calling, by the settings of one workspace. Compiled when they change. */
+export interface Identity {
+  /** Issuers that can be authorization servers (RFC 9728 §2, `authorization_servers`). */
+  readonly authorizationServers: readonly string[]
+  /** Fetches the keys of every issuer. Gives the problems, for the log; never throws. */
+  start(): Promise<readonly string[]>
+  /**
+   * The caller; at once, without a promise, when the token was seen a moment ago.
+   *
+   * Does not check scopes. @throws (or rejects with) GatewayError `missing_token`, `invalid_token` (its message names the
+   * kind of failure), or `identity_provider_unavailable`.
+   */
+  identify(request: IdentifyRequest, workspaceId: string): Caller | Promise<Caller>
+  /** The scopes that every call of this caller needs. */
+  requiredScopes(caller: Caller): readonly string[]
+}
+
+export type IdentifyRequest = Pick<Exchange, 'header' | 'transport'>
+
+export interface IdentityOptions {
+  /** Milliseconds since the epoch. */
+  readonly now: () => number
+  /** NODE_ENV is `test` or `development`. */
+  readonly isDevelopment: boolean
+  /** Who wrote the settings: how far their URLs may reach. */
+  readonly reach: Reach
+  readonly keySets: KeySets
+  readonly results: ResultCache
+}
+
+/**
+ * Compiles the inbound settings of a workspace.
+ *
+ * @throws GatewayError `config_invalid` when they are unsafe, cannot work, or leave open which verifier takes a token.
+ */
+export function createIdentity(inbound: InboundAuthSettings, options: IdentityOptions): Identity {
+  switch (inbound.authType) {
+    case 'none':
+      return openToAll
+    case 'jwt':
+      return new JwtIdentity(inbound, options)
+  }
+}
+
+/** `authType: 'none'`: nobody is asked, and credentials are not looked at. */
+const openToAll: Identity = {
+  authorizationServers: [],
+  start: async () => [],
+  identify: (request) => (request.transport === 'stdio' ? localCaller : anonymous),
+  requiredScopes: () => [],
+}
+
+class JwtIdentity implements Identity {
+  readonly authorizationServers: readonly string[]
+  readonly #options: IdentityOptions
+  readonly #verifiers: readonly JwtVerifier[]
+  readonly #byIssuer: ReadonlyMap<string, JwtVerifier>
+  readonly #ofAnyIssuer: JwtVerifier | undefined
+
+  constructor(inbound: InboundAuthSettings, options: IdentityOptions) {
+    const { now, isDevelopment, keySets, reach } = options
+    const openKeySet = (url: string) => keySets.open(url, reach)
+    this.#options = options
+    this.#verifiers = inbound.jwt.map((settings) => createJwtVerifier(settings, { now, isDevelopment, openKeySet }))
+    this.#byIssuer = verifiersByIssuer(this.#verifiers)
+    this.#ofAnyIssuer = this.#verifiers.find((verifier) => verifier.issuers === undefined)
+    this.authorizationServers = [...this.#byIssuer.keys()].filter(isAuthorizationServer)
+  }
+
+  async start(): Promise<readonly string[]> {
+    const problems = await Promise.all(this.#verifiers.map((verifier) => verifier.start()))
+    return problems.filter((problem) => problem !== undefined)
+  }
+
+  identify(request: IdentifyRequest, workspaceId: string): Caller | Promise<Caller> {
+    // Over stdio the process that started us is the caller: it has no header to send (FEATURES.md, A34).
+    if (request.transport === 'stdio') return localCaller
+    const credential = findCredential({
+      authorization: request.header('authorization'),
+      agentSession: request.header('agent-session'),
+    })
+    if (credential.kind === 'none') {
+      if (!credential.malformed) throw new GatewayError('missing_token', 'No authorization header provided')
+      throw new GatewayError('invalid_token', 'Invalid authorization format. Expected: Bearer <token>')
+    }
+    const key: ResultKey = { owner: this, workspaceId, token: credential.token }
+    return this.#options.results.find(key, this.#options.now()) ?? this.#verify(key)
+  }
+
+  requiredScopes(caller: Caller): readonly string[] {
+    if (caller.kind !== 'jwt') return []
+    return this.#verifierOf(caller.issuer)?.requiredScopes ?? []
+  }
+
+  async #verify(key: ResultKey): Promise<Caller> {
+    const token = readToken(key.token)
+    if (!token.ok) throw refusal(token)
+    const issuer = member(token.claims, 'iss')
+    const verifier = this.#verifierOf(issuer)
+    if (verifier === undefined) throw refusal(jwtFailure('issuer', `the token says iss ${quoted(issuer)}`))
+    const verified = await verifySafely(verifier, token)
+    if (!verified.ok) throw refusal(verified)
+    this.#remember(key, verified.caller, verifier)
+    return verified.caller
+  }
+
+  /** By the token's own word, which is only believed once this verifier has checked it. Never by trying all. */
+  #verifierOf(issuer: unknown): JwtVerifier | undefined {
+    const [first] = this.#verifiers
+    if (this.#verifiers.length === 1) return first
+    return (typeof issuer === 'string' ? this.#byIssuer.get(issuer) : undefined) ?? this.#ofAnyIssuer
+  }
+
+  #remember(key: ResultKey, caller: Caller, verifier: JwtVerifier): void {
+    const now = this.#options.now()
+    const expiresAt = (caller.expiresAtSeconds ?? Number.POSITIVE_INFINITY) * 1000
+    const validUntil = Math.min(now + verifier.cacheTtlMs, expiresAt)
+    if (validUntil > now) this.#options.results.keep(key, caller, validUntil)
+  }
+}
+
+function verifiersByIssuer(verifiers: readonly JwtVerifier[]): ReadonlyMap<string, JwtVerifier> {
+  const byIssuer = new Map<string, JwtVerifier>()
+  for (const verifier of verifiers) {
+    for (const issuer of new Set(verifier.issuers)) {
+      if (byIssuer.has(issuer)) throw ambiguous(`Two jwt entries have the issuer ${quoted(issuer)}`)
+      byIssuer.set(issuer, verifier)
+    }
+  }
+  if (verifiers.length === 0) {
+    throw new GatewayError('config_invalid', 'authType jwt needs a jwt entry: nobody could come in.')
+  }
+  if (verifiers.filter((verifier) => verifier.issuers === undefined).length > 1) {
+    throw ambiguous('Two jwt entries have no issuer')
+  }
+  return byIssuer
+}
+
+async function verifySafely(verifier: JwtVerifier, token: UnverifiedToken) {
+  try {
+    return await verifier.verify(token)
+  } catch (error) {
+    // Whatever this is, it is no proof of who is calling: never open, and never a bare 500 (FEATURES.md, A24).
+    throw new GatewayError('invalid_token', 'Authentication failed', { cause: error })
+  }
+}
+
+function refusal(failure: JwtFailure): GatewayError {
+  // A text, so that the record shows it: the reason in our words.
+  const cause = failure.detail
+  if (failure.kind !== 'key_source') return new GatewayError('invalid_token', failure.message, { cause })
+  return new GatewayError('identity_provider_unavailable', failure.message, { cause, retryAfterSeconds: 5 })
+}
+
+function isAuthorizationServer(issuer: string): boolean {
+  const url = URL.parse(issuer)
+  // An issuer has neither query nor fragment (RFC 8414 §2).
+  if (url === null || url.search !== '' || url.hash !== '' || url.username !== '') return false
+  return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopbackHost(url.hostname))
+}
+
+function ambiguous(problem: string): GatewayError {
+  return new GatewayError('config_invalid', `${problem}: which one takes a token is decided by its iss alone.`)
+}
