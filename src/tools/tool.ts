@@ -24,7 +24,7 @@ export interface Tool {
 /** What is known of the API's operation behind a tool. */
 export interface Operation {
   readonly method: string
-  /** The path template, as in `/api/items/{id}`. */
+  /** The path template, as in `/api/items/{id}`. A constant query in it is sent, a fragment is not: see `splitPath`. */
   readonly path: string
   /** Absolute server URL of this operation, without a trailing slash; undefined when neither document nor base URL gives one. */
   readonly server: string | undefined
@@ -49,10 +49,23 @@ export interface OperationParameter {
 export interface OperationBody {
   readonly contentType: string
   readonly required: boolean
+  /** Of a form: how a field is written, where the document says more than its name. */
+  readonly fieldRules?: { readonly [field: string]: FieldRule }
   /** `fields`: the named arguments together are the body; `whole`: the argument `argument` is the body. */
   readonly shape:
     | { readonly kind: 'fields'; readonly arguments: readonly string[] }
     | { readonly kind: 'whole'; readonly argument: string }
+}
+
+/** How one field of a form is written (`encoding` of OpenAPI). */
+export interface FieldRule {
+  readonly style?: string
+  readonly explode?: boolean
+  readonly allowReserved?: boolean
+  /** Of its part in a multipart body; `application/json` makes a field of a form JSON. */
+  readonly contentType?: string
+  /** Its argument is base64, its part the bytes. */
+  readonly isFile?: boolean
 }
 
 /** An operation that did not become a tool, with the reason in words for the person who imports. */
