@@ -1,0 +1,103 @@
+import type { CancelSignal } from '../egress/cancel-signal.ts'
+import type { Egress, OutgoingResponse, Reach } from '../egress/egress.ts'
+import { type HeaderSet, mergeHeaders } from '../egress/merge-headers.ts'
+import { GatewayError } from '../errors.ts'
+
+/** One request to an API, made from a tool's arguments. */
+export interface UpstreamRequest {
+  readonly method: string
+  /** Path below the server's own path, starting with `/`, with the query; encoded. */
+  readonly path: string
+  readonly headers: HeaderSet
+  readonly body?: string | Uint8Array | undefined
+}
+
+/** What the API answered. */
+export interface UpstreamAnswer {
+  readonly status: number
+  /** As it was sent, empty when it was not. */
+  readonly contentType: string
+  readonly headers: OutgoingResponse['headers']
+  readonly body: Buffer
+  readonly durationMs: number
+}
+
+/** Where an API is: parsed once, called often. */
+export interface ApiServer {
+  readonly origin: string
+  /** Without a slash at the end. */
+  readonly basePath: string
+}
+
+/** A call with everything that it needs. */
+export interface HttpApiCall {
+  readonly egress: Egress
+  readonly server: ApiServer
+  readonly request: UpstreamRequest
+  /** They win over the request's own (FEATURES D17). */
+  readonly credentialHeaders: HeaderSet
+  readonly timeoutMs: number
+  readonly responseBytesMax: number
+  readonly reach: Reach
+  readonly requestId: string
+  readonly signal?: CancelSignal | undefined
+  /** Milliseconds. */
+  readonly now: () => number
+}
+
+const OURS = { Accept: 'application/json, */*;q=0.5', 'User-Agent': 'gatehouse' } as const
+// A segment that is only dots, plain or encoded, climbs (RFC 3986 §5.2.4); servers that decode twice or take `\` for `/`
+// climb on those too.
+const CLIMBS = /(?:^|[/\\]|%2f|%5c)(?:\.|%2e){1,2}(?:$|[/\\?;]|%2f|%5c)/i
+
+/**
+ * Calls an API. The URL keeps the server's origin and base path whatever the request says; that is the second net under the
+ * one that makes paths from arguments.
+ *
+ * @throws GatewayError `unsafe_value` for a path that leaves its place, and the egress's own.
+ */
+export async function callHttpApi(call: HttpApiCall): Promise<UpstreamAnswer> {
+  const { egress, request, now } = call
+  const startedAt = now()
+  const response = await egress.send({
+    method: request.method,
+    origin: call.server.origin,
+    path: joinPath(call.server.basePath, request.path),
+    headers: mergeHeaders(OURS, request.headers, { 'X-Request-Id': call.requestId }, call.credentialHeaders),
+    body: request.body,
+    reach: call.reach,
+    timeoutMs: call.timeoutMs,
+    responseBytesMax: call.responseBytesMax,
+    signal: call.signal,
+    calledAs: 'The API',
+  })
+  const { status, headers, body } = response
+  return { status, contentType: firstOf(headers['content-type']), headers, body, durationMs: now() - startedAt }
+}
+
+/**
+ * The server behind an absolute URL; its path is the base path.
+ *
+ * @throws GatewayError `egress_refused` when it is no URL or holds a user or a password.
+ */
+export function parseServer(server: string): ApiServer {
+  const url = URL.parse(server)
+  if (url === null || url.username !== '' || url.password !== '') {
+    throw new GatewayError('egress_refused', 'The API’s base URL is not a URL, or holds a user or a password.')
+  }
+  const { origin, pathname } = url
+  return { origin, basePath: pathname.endsWith('/') ? pathname.slice(0, -1) : pathname }
+}
+
+function joinPath(basePath: string, path: string): string {
+  const question = path.indexOf('?')
+  const withoutQuery = question === -1 ? path : path.slice(0, question)
+  if (!path.startsWith('/') || path.includes('#') || CLIMBS.test(withoutQuery) || withoutQuery.includes('\\')) {
+    throw new GatewayError('unsafe_value', 'An argument would lead the call away from the path of its operation.')
+  }
+  return basePath + path
+}
+
+function firstOf(value: string | readonly string[] | undefined): string {
+  return (typeof value === 'string' ? value : value?.[0]) ?? ''
+}
