@@ -1,0 +1,114 @@
+import { type Credentials, createCredentials } from '../credentials/credentials.ts'
+import type { Egress } from '../egress/egress.ts'
+import { GatewayError } from '../errors.ts'
+import { createIdentity, type Identity, type IdentityOptions } from '../identify/identify.ts'
+import type { ServerDescription } from '../mcp/answer.ts'
+import type { WriteRecord } from '../records/record.ts'
+import { type Catalog, createCatalog } from '../tools/catalog.ts'
+import { importDocument } from '../tools/import-document.ts'
+import type { ImportedTools, Tool } from '../tools/tool.ts'
+import { type ApiServer, parseServer } from '../upstream/http-api.ts'
+import type { Addressable } from '../workspaces/resolve.ts'
+import type { InboundAuthSettings } from '../workspaces/settings.ts'
+import { type Workspace, type WorkspaceDocument, workspacePath } from '../workspaces/workspace.ts'
+
+/** A workspace as requests meet it: everything is compiled, nothing is read from the store. */
+export interface OpenWorkspace extends Addressable {
+  readonly workspace: Workspace
+  readonly path: string
+  readonly identity: Identity
+  readonly imported: ImportedTools
+  readonly catalog: Catalog
+  readonly credentials: Credentials
+  /** Where a tool's operation is. Throws `config_invalid` when nobody has said it. */
+  readonly apiServer: (tool: Tool) => ApiServer
+  readonly server: ServerDescription
+}
+
+export interface OpenOptions {
+  readonly identity: Omit<IdentityOptions, 'reach'>
+  /** What counts for a workspace that says nothing about callers. */
+  readonly defaultAuth: InboundAuthSettings
+  readonly egress: Egress
+  readonly now: () => number
+  readonly writeRecord: WriteRecord
+  readonly version: string
+  readonly imports: WeakMap<WorkspaceDocument, ImportedDocument>
+  readonly warn: (message: string) => void
+}
+
+/** What was read from a document. A change of settings opens the workspace again, and then nothing is read twice. */
+export interface ImportedDocument {
+  readonly baseUrl: string | undefined
+  readonly imported: ImportedTools
+}
+
+const NOTHING_IMPORTED: ImportedTools = { title: '', tools: [], setAside: [] }
+
+/**
+ * Compiles a workspace: each room takes its part of the settings.
+ *
+ * @throws GatewayError `config_invalid`, `document_invalid`: the workspace cannot be served like this.
+ */
+export async function openWorkspace(workspace: Workspace, options: OpenOptions): Promise<OpenWorkspace> {
+  const { document, upstream, params, reach, slug, id, name } = workspace
+  const imported = document === undefined ? NOTHING_IMPORTED : await importOnce(document, upstream.baseUrl, options)
+  const catalog = createCatalog(imported, workspace.tools)
+  if (document !== undefined && catalog.unknownNames.length > 0) {
+    options.warn(`Workspace ${slug}: there is no tool ${catalog.unknownNames.join(', ')}.`)
+  }
+  const identity = createIdentity(workspace.inbound ?? options.defaultAuth, { ...options.identity, reach })
+  warnOfAnyAudience(workspace, options)
+  const problems = await identity.start()
+  for (const problem of problems) options.warn(`Workspace ${slug}: ${problem}`)
+  return {
+    workspace,
+    path: workspacePath(workspace),
+    identity,
+    imported,
+    catalog,
+    credentials: createCredentials(upstream, params, {
+      egress: options.egress,
+      reach,
+      now: options.now,
+      writeRecord: options.writeRecord,
+      workspace: { id, slug },
+    }),
+    apiServer: apiServers(),
+    server: { name: slug, title: name, version: options.version },
+  }
+}
+
+/** FEATURES A16: it works, and nobody shall have it without knowing. */
+function warnOfAnyAudience({ slug, inbound }: Workspace, { defaultAuth, warn }: OpenOptions): void {
+  if (!(inbound ?? defaultAuth).jwt.some(({ allowAnyAudience }) => allowAnyAudience)) return
+  warn(`Workspace ${slug} accepts any audience: every token of its issuer opens it.`)
+}
+
+async function importOnce(
+  document: WorkspaceDocument,
+  baseUrl: string | undefined,
+  { imports }: OpenOptions,
+): Promise<ImportedTools> {
+  const known = imports.get(document)
+  if (known !== undefined && known.baseUrl === baseUrl) return known.imported
+  const imported = await importDocument(document.text, { documentUrl: document.url, baseUrl })
+  imports.set(document, { baseUrl, imported })
+  return imported
+}
+
+/** Few servers, many calls: each URL is parsed once. */
+function apiServers(): (tool: Tool) => ApiServer {
+  const parsed = new Map<string, ApiServer>()
+  return ({ operation: { server } }) => {
+    if (server === undefined) {
+      throw new GatewayError(
+        'config_invalid',
+        'The API description names no server: set the base URL of the workspace.',
+      )
+    }
+    const known = parsed.get(server) ?? parseServer(server)
+    parsed.set(server, known)
+    return known
+  }
+}

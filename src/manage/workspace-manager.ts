@@ -1,0 +1,233 @@
+import { randomId } from '../crypto/random.ts'
+import type { Reach } from '../egress/egress.ts'
+import { GatewayError } from '../errors.ts'
+import type { SourceSettings, UpstreamChange, UpstreamSettings, WorkspaceSettings } from '../workspaces/settings.ts'
+import type { Workspace, WorkspaceDocument } from '../workspaces/workspace.ts'
+
+/** Where workspaces are kept. Every promise resolves only when the change is on disk. */
+export interface WorkspaceRows {
+  list(): Promise<{ readonly workspaces: readonly Workspace[]; readonly unreadable: readonly Unreadable[] }>
+  insert(workspace: Workspace): Promise<void>
+  update(workspace: Workspace): Promise<void>
+  delete(id: string): Promise<void>
+}
+
+export interface Unreadable {
+  readonly id: string
+  readonly slug: string
+  readonly reason: string
+}
+
+export interface ManagerOptions<Open> {
+  readonly rows: WorkspaceRows
+  /** Compiles a workspace; throws `config_invalid` or `document_invalid` when it cannot be served as it is. */
+  readonly open: (workspace: Workspace) => Promise<Open>
+  /** Puts the served set in place; called after every change, in order. */
+  readonly publish: (served: readonly Open[]) => void
+  readonly fetchDocument: (url: string, reach: Reach) => Promise<string>
+  readonly now: () => number
+  /** Whether a kept workspace is ours to serve; false for one that the config file names no more. */
+  readonly isServed: (workspace: Workspace) => boolean
+  /** Told of a workspace that cannot be served; the others are. */
+  readonly onBroken: (slug: string, error: unknown) => void
+}
+
+/** What may be changed on a workspace after it was made. What is not mentioned stays; `null` removes a param or the base URL. */
+export interface WorkspaceChange {
+  readonly name?: string | undefined
+  readonly auth?: WorkspaceSettings['auth'] | null | undefined
+  readonly upstream?: UpstreamChange | undefined
+  readonly params?: Readonly<Record<string, string | null>> | undefined
+  readonly tools?: WorkspaceSettings['tools'] | undefined
+}
+
+/**
+ * What the API, the CLI and the config file can do with workspaces. Every change is compiled first, kept second and served
+ * third: a change that does not work is refused with nothing altered, and one that is acknowledged survives a kill -9.
+ */
+export class WorkspaceManager<Open> {
+  readonly #options: ManagerOptions<Open>
+  readonly #served = new Map<string, { workspace: Workspace; open: Open | undefined }>()
+  /** Changes run one after the other: two at once cannot overwrite each other's. */
+  #lastChange: Promise<unknown> = Promise.resolve()
+
+  constructor(options: ManagerOptions<Open>) {
+    this.#options = options
+  }
+
+  /** Reads every workspace and serves those that work. Call once, before anything else. */
+  async start(): Promise<void> {
+    const { workspaces, unreadable } = await this.#options.rows.list()
+    for (const { slug, reason } of unreadable) this.#options.onBroken(slug, new Error(reason))
+    for (const workspace of workspaces.filter(this.#options.isServed)) {
+      const open = await this.#options.open(workspace).catch((error: unknown) => {
+        this.#options.onBroken(workspace.slug, error)
+        return undefined
+      })
+      this.#served.set(workspace.id, { workspace, open })
+    }
+    this.#publish()
+  }
+
+  /** All workspaces, oldest first. */
+  list(): readonly Workspace[] {
+    return [...this.#served.values()].map(({ workspace }) => workspace)
+  }
+
+  /**
+   * The workspace with this id, slug, or `<slug>-<id>`.
+   *
+   * @throws GatewayError `not_found`
+   */
+  get(reference: string): Workspace {
+    for (const { workspace } of this.#served.values()) {
+      const { id, slug } = workspace
+      if (reference === id || reference === slug || reference === `${slug}-${id}`) return workspace
+    }
+    throw new GatewayError('not_found', 'There is no such workspace.')
+  }
+
+  /** The compiled workspace, undefined when it cannot be served. */
+  opened(reference: string): Open | undefined {
+    return this.#served.get(this.get(reference).id)?.open
+  }
+
+  /** Makes a workspace, importing its source if it has one. */
+  async create(settings: WorkspaceSettings, made: { keptBy: Workspace['keptBy']; reach: Reach }): Promise<Workspace> {
+    const document = settings.source === undefined ? undefined : await this.#read(settings.source, made.reach)
+    return this.#inTurn(async () => {
+      const slug = settings.slug ?? this.#freeSlug(settings.name)
+      if (this.list().some((other) => other.slug === slug)) {
+        throw new GatewayError('conflict', `There is already a workspace with the slug ${slug}.`)
+      }
+      const now = this.#options.now()
+      const workspace: Workspace = {
+        id: randomId(16),
+        slug,
+        name: settings.name,
+        ...made,
+        inbound: settings.auth,
+        upstream: settings.upstream,
+        params: settings.params,
+        tools: settings.tools,
+        document,
+        createdAt: now,
+        updatedAt: now,
+      }
+      const open = await this.#options.open(workspace)
+      await this.#options.rows.insert(workspace)
+      this.#serve(workspace, open)
+      return workspace
+    })
+  }
+
+  /** Changes settings; what is not mentioned stays. */
+  change(reference: string, change: WorkspaceChange): Promise<Workspace> {
+    return this.#inTurn(() => this.#replace(reference, (before) => applyChange(before, change)))
+  }
+
+  /** Puts all settings of the config file in place; id, slug and document stay. */
+  replaceSettings(reference: string, settings: Omit<WorkspaceSettings, 'source' | 'slug'>): Promise<Workspace> {
+    const { name, auth, upstream, params, tools } = settings
+    return this.#inTurn(() =>
+      this.#replace(reference, (before) => ({ ...before, name, inbound: auth, upstream, params, tools })),
+    )
+  }
+
+  /** Imports a document again or another one; without a source the URL of the last import is fetched again. */
+  async import(reference: string, source: SourceSettings | undefined): Promise<Workspace> {
+    const { id, document, reach } = this.get(reference)
+    const from = source ?? (document?.url === undefined ? undefined : { url: document.url })
+    if (from === undefined) {
+      throw new GatewayError('invalid_request', 'There is no URL to fetch again: give a URL, or the document itself.')
+    }
+    const read = await this.#read(from, reach)
+    return this.#inTurn(() => this.#replace(id, (before) => ({ ...before, document: read })))
+  }
+
+  delete(reference: string): Promise<void> {
+    return this.#inTurn(async () => {
+      const { id } = this.get(reference)
+      await this.#options.rows.delete(id)
+      this.#served.delete(id)
+      this.#publish()
+    })
+  }
+
+  async #replace(reference: string, edit: (before: Workspace) => Workspace): Promise<Workspace> {
+    const before = this.get(reference)
+    const after = { ...edit(before), updatedAt: this.#options.now() }
+    const open = await this.#options.open(after)
+    await this.#options.rows.update(after)
+    this.#serve(after, open)
+    return after
+  }
+
+  #serve(workspace: Workspace, open: Open): void {
+    this.#served.set(workspace.id, { workspace, open })
+    this.#publish()
+  }
+
+  #publish(): void {
+    const served: Open[] = []
+    for (const { open } of this.#served.values()) if (open !== undefined) served.push(open)
+    this.#options.publish(served)
+  }
+
+  async #read(source: SourceSettings, reach: Reach): Promise<WorkspaceDocument> {
+    const importedAt = this.#options.now()
+    if ('document' in source) return { url: undefined, text: source.document, importedAt }
+    return { url: source.url, text: await this.#options.fetchDocument(source.url, reach), importedAt }
+  }
+
+  #freeSlug(name: string): string {
+    const base = slugOf(name)
+    const taken = new Set(this.list().map((workspace) => workspace.slug))
+    if (!taken.has(base)) return base
+    for (let count = 2; ; count += 1) if (!taken.has(`${base}-${count}`)) return `${base}-${count}`
+  }
+
+  #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
+    const turn = this.#lastChange.then(work)
+    this.#lastChange = turn.catch(() => undefined)
+    return turn
+  }
+}
+
+function applyChange(before: Workspace, change: WorkspaceChange): Workspace {
+  const params = { ...before.params }
+  for (const [name, value] of Object.entries(change.params ?? {})) {
+    if (value === null) delete params[name]
+    else params[name] = value
+  }
+  return {
+    ...before,
+    name: change.name ?? before.name,
+    inbound: change.auth === undefined ? before.inbound : (change.auth ?? undefined),
+    upstream: changedUpstream(before.upstream, change.upstream ?? {}),
+    tools: change.tools ?? before.tools,
+    params,
+  }
+}
+
+function changedUpstream(before: UpstreamSettings, change: UpstreamChange): UpstreamSettings {
+  return {
+    baseUrl: change.baseUrl === undefined ? before.baseUrl : (change.baseUrl ?? undefined),
+    auth: change.auth ?? before.auth,
+    headers: change.headers ?? before.headers,
+    timeoutMs: change.timeoutMs ?? before.timeoutMs,
+    responseBytesMax: change.responseBytesMax ?? before.responseBytesMax,
+  }
+}
+
+/** A URL-safe name: `My API` becomes `my-api`. */
+export function slugOf(name: string): string {
+  const slug = name
+    .normalize('NFKD')
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^-+|-+$/g, '')
+    .slice(0, 36)
+    .replace(/-+$/, '')
+  return slug === '' ? 'workspace' : slug
+}
