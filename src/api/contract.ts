@@ -1,0 +1,108 @@
+import { z } from 'zod'
+import {
+  inboundAuthSettings,
+  paramsSettings,
+  sourceSettings,
+  toolsSettings,
+  upstreamChange,
+  workspaceSettings,
+} from '../workspaces/settings.ts'
+
+/** The bodies of `/api`: what is accepted and what is answered. `/api/openapi.json` is made from these. */
+export const createWorkspaceBody = workspaceSettings.meta({ id: 'NewWorkspace' })
+
+export const changeWorkspaceBody = z
+  .strictObject({
+    name: z.string().trim().min(1).max(100).optional(),
+    auth: inboundAuthSettings.nullable().optional().describe('Null: the gateway’s own setting counts.'),
+    upstream: upstreamChange.optional(),
+    params: z.record(paramsSettings.keyType, z.string().max(8192).nullable()).optional().describe('Null removes one.'),
+    tools: toolsSettings.optional(),
+  })
+  .meta({ id: 'WorkspaceChange' })
+
+export const importBody = sourceSettings.optional().meta({ id: 'Import' })
+
+export const switchToolsBody = z.record(z.string(), z.boolean()).meta({ id: 'ToolSwitches' })
+
+const saved = z.object({ saved: z.literal(true) }).describe('A secret that is kept; no answer shows it.')
+
+export const workspaceAnswer = z
+  .object({
+    id: z.string(),
+    slug: z.string(),
+    name: z.string(),
+    url: z.string().describe('The MCP endpoint.'),
+    keptBy: z.enum(['file', 'api']),
+    auth: z.unknown(),
+    upstream: z.unknown(),
+    params: z.record(z.string(), saved),
+    tools: toolsSettings,
+    document: z.object({ url: z.string().nullable(), bytes: z.number(), importedAt: z.string() }).nullable(),
+    createdAt: z.string(),
+    updatedAt: z.string(),
+  })
+  .meta({ id: 'Workspace' })
+
+export const toolAnswer = z
+  .object({
+    name: z.string(),
+    enabled: z.boolean(),
+    method: z.string(),
+    path: z.string(),
+    description: z.string(),
+  })
+  .meta({ id: 'Tool' })
+
+export const toolsAnswer = z
+  .object({
+    tools: z.array(toolAnswer),
+    setAside: z
+      .array(z.object({ operation: z.string(), reason: z.string() }))
+      .describe('Operations that are no tools.'),
+  })
+  .meta({ id: 'Tools' })
+
+export const importAnswer = z
+  .object({
+    workspace: workspaceAnswer,
+    added: z.array(z.string()),
+    removed: z.array(z.string()),
+    changed: z.array(z.string()).describe('Tools whose text, schema or operation is another one than before.'),
+    setAside: z.array(z.object({ operation: z.string(), reason: z.string() })),
+  })
+  .meta({ id: 'ImportResult' })
+
+export const logLine = z.looseObject({
+  seq: z.number().describe('Grows with every line; pass it as `after` or `before`.'),
+  requestId: z.string(),
+  kind: z.enum(['request', 'login', 'refresh']),
+  at: z.number().describe('Start, milliseconds since the epoch.'),
+  durationMs: z.number(),
+  outcome: z.enum(['ok', 'tool_error', 'denied', 'failed']),
+})
+
+export const logsAnswer = z.object({ lines: z.array(logLine) }).meta({ id: 'Logs' })
+
+const sequence = z.coerce.number().int().min(0).optional()
+
+export const logsQuery = z.strictObject({
+  workspace: z.string().optional().describe('Id or slug.'),
+  kind: z.enum(['request', 'login', 'refresh']).optional(),
+  outcome: z.enum(['ok', 'tool_error', 'denied', 'failed']).optional(),
+  tool: z.string().optional(),
+  requestId: z.string().optional(),
+  before: sequence,
+  after: sequence,
+  limit: z.coerce.number().int().min(1).max(1000).default(100),
+})
+
+export const problemAnswer = z
+  .object({
+    type: z.string(),
+    title: z.string(),
+    status: z.number(),
+    detail: z.string(),
+    code: z.string(),
+  })
+  .meta({ id: 'Problem', description: 'RFC 9457' })

@@ -1,0 +1,91 @@
+import { z } from 'zod'
+import { problemAnswer } from './contract.ts'
+import type { Route } from './routes.ts'
+
+/** The description of `/api`, made from its table of routes: OpenAPI 3.1. */
+export function describeApi(routes: readonly Route[], version: string): Record<string, unknown> {
+  const paths: Record<string, Record<string, unknown>> = {}
+  const schemas: Schemas = {}
+  for (const route of routes) {
+    const path = paths[route.path] ?? {}
+    paths[route.path] = path
+    path[route.method.toLowerCase()] = describeRoute(route, schemas)
+  }
+  return {
+    openapi: '3.1.0',
+    info: { title: 'Gatehouse management API', version },
+    paths,
+    components: {
+      schemas,
+      securitySchemes: { admin: { type: 'http', scheme: 'bearer', description: 'The key in admin.key.' } },
+    },
+    security: [{ admin: [] }],
+  }
+}
+
+/** Schemas that have a name, by it. */
+type Schemas = Record<string, unknown>
+
+function describeRoute(route: Route, schemas: Schemas): Record<string, unknown> {
+  return {
+    operationId: operationId(route),
+    summary: route.summary,
+    ...(route.open === true ? { security: [] } : {}),
+    parameters: [...pathParameters(route.path), ...queryParameters(route.query, schemas)],
+    ...(route.body === undefined ? {} : { requestBody: describeBody(route.body, schemas) }),
+    responses: {
+      [route.status]: {
+        description: 'Done.',
+        ...(route.answer === undefined ? {} : { content: json(schemaOf(route.answer, 'output', schemas)) }),
+      },
+      default: {
+        description: 'What went wrong.',
+        content: { 'application/problem+json': { schema: schemaOf(problemAnswer, 'output', schemas) } },
+      },
+    },
+  }
+}
+
+function describeBody(body: z.ZodType, schemas: Schemas): Record<string, unknown> {
+  return { required: !body.safeParse(undefined).success, content: json(schemaOf(body, 'input', schemas)) }
+}
+
+function operationId({ method, path }: Route): string {
+  const words = path
+    .split('/')
+    .slice(2)
+    .map((part) => part.replace(/[{}]/g, '').replace(/\.json$/, ''))
+  return [method.toLowerCase(), ...words].map((word, index) => (index === 0 ? word : capital(word))).join('')
+}
+
+function capital(word: string): string {
+  return word.charAt(0).toUpperCase() + word.slice(1)
+}
+
+function pathParameters(path: string): unknown[] {
+  const names = [...path.matchAll(/\{(\w+)\}/g)].map((match) => match[1])
+  return names.map((name) => ({ name, in: 'path', required: true, schema: { type: 'string' } }))
+}
+
+function queryParameters(query: z.ZodType | undefined, schemas: Schemas): unknown[] {
+  if (query === undefined) return []
+  const { properties } = schemaOf(query, 'input', schemas)
+  if (typeof properties !== 'object' || properties === null) return []
+  return Object.entries(properties).map(([name, schema]) => ({ name, in: 'query', schema }))
+}
+
+/** The schema; those with a name go into `schemas` and are referred to, so that no schema carries definitions of its own. */
+function schemaOf(type: z.ZodType, io: 'input' | 'output', schemas: Schemas): Record<string, unknown> {
+  const text = JSON.stringify(z.toJSONSchema(type, { io, unrepresentable: 'any', reused: 'inline' }))
+  const { $schema, $defs, ...schema } = jsonSchema.parse(
+    JSON.parse(text.replaceAll('"#/$defs/', '"#/components/schemas/')),
+  )
+  Object.assign(schemas, $defs)
+  return schema
+}
+
+const jsonSchema = z.looseObject({ $schema: z.unknown(), $defs: z.record(z.string(), z.unknown()).optional() })
+
+function json(schema: unknown): Record<string, unknown> {
+  return { 'application/json': { schema } }
+}
