@@ -1,0 +1,121 @@
+import { requireAdmin } from './api/admin.ts'
+import type { LogQuery } from './api/logs.ts'
+import { logRoutes } from './api/logs.ts'
+import { describeApi } from './api/openapi.ts'
+import { type Route, runRoute } from './api/routes.ts'
+import { workspaceRoutes } from './api/workspaces.ts'
+import { GatewayError } from './errors.ts'
+import { type Stages, serve } from './gateway.ts'
+import { preflightHeaders } from './http/cors.ts'
+import { apiErrorAnswer, mcpErrorAnswer } from './http/error-response.ts'
+import type { Exchange } from './http/exchange.ts'
+import { checkHost, checkOrigin, type HostRules } from './http/host-and-origin.ts'
+import type { OpenWorkspace } from './manage/open-workspace.ts'
+import type { WorkspaceManager } from './manage/workspace-manager.ts'
+import { RESOURCE_METADATA_PATH, resourceMetadata } from './oauth/resource-metadata.ts'
+import type { WorkspaceDirectory } from './workspaces/resolve.ts'
+
+/** What the surfaces stand on; `app/assemble.ts` builds it. */
+export interface AppParts {
+  readonly version: string
+  readonly stages: Stages<OpenWorkspace>
+  readonly directory: WorkspaceDirectory<OpenWorkspace>
+  readonly manager: WorkspaceManager<OpenWorkspace>
+  readonly hostRules: () => HostRules
+  readonly publicUrl: () => string
+  readonly adminKey: string
+  readonly readLogs: (query: LogQuery) => Promise<readonly unknown[]>
+  /** Undefined while everything works, else what does not. */
+  readonly notReady: () => string | undefined
+}
+
+const NOTHING_HERE = new GatewayError('not_found', 'There is nothing at this address.')
+
+/** Serves any request. Never throws. */
+export type App = (exchange: Exchange) => Promise<void>
+
+/**
+ * Mounts the surfaces. All routes stand on this screen: health, preflight, discovery, the management API, and everything
+ * else is a workspace's MCP endpoint.
+ */
+export function createApp(parts: AppParts): App {
+  const routes = apiRoutes(parts)
+  return async (exchange) => {
+    const { path } = exchange
+    // Health checks come from load balancers that know only our address, so no Host is asked of them; they tell nothing.
+    if (path === '/health/live') return exchange.send({ status: 200, body: '{"status":"ok"}' })
+    if (path === '/health/ready') return sendReadiness(exchange, parts)
+    const refused = refusal(exchange, parts.hostRules())
+    if (refused !== undefined)
+      return exchange.send(mcpErrorAnswer(refused, { resourceMetadataUrl: undefined, replyTo: undefined }))
+    if (exchange.method === 'OPTIONS') {
+      return exchange.send({
+        status: 204,
+        headers: preflightHeaders(exchange.header('access-control-request-headers')),
+      })
+    }
+    if (path === '/api' || path.startsWith('/api/')) return serveApi(exchange, routes, parts)
+    if (path.startsWith(RESOURCE_METADATA_PATH)) return serveResourceMetadata(exchange, parts)
+    // Clients look for documents that we do not have; no workspace is asked for there, so nothing is recorded.
+    if (path.startsWith('/.well-known/')) return exchange.send(apiErrorAnswer(NOTHING_HERE))
+    return serve(exchange, parts.stages)
+  }
+}
+
+function apiRoutes(parts: AppParts): readonly Route[] {
+  const routes: Route[] = [
+    ...workspaceRoutes({ manager: parts.manager, publicUrl: parts.publicUrl }),
+    ...logRoutes({ workspaceId: (reference) => parts.manager.get(reference).id, read: parts.readLogs }),
+  ]
+  const describe: Route = {
+    method: 'GET',
+    path: '/api/openapi.json',
+    summary: 'Describe this API',
+    open: true,
+    status: 200,
+    handle: async () => describeApi([...routes, describe], parts.version),
+  }
+  return [...routes, describe]
+}
+
+async function serveApi(exchange: Exchange, routes: readonly Route[], parts: AppParts): Promise<void> {
+  try {
+    await runRoute(routes, exchange, () => requireAdmin(exchange, parts.adminKey))
+  } catch (error) {
+    exchange.send(apiErrorAnswer(error))
+  }
+}
+
+/** RFC 9728 §3: open to everybody who knows the workspace's address, which is not to be guessed. */
+function serveResourceMetadata(exchange: Exchange, parts: AppParts): void {
+  const path = exchange.path.slice(RESOURCE_METADATA_PATH.length)
+  const found = parts.directory.find(path === '' ? '/mcp' : path)
+  if (found === undefined) {
+    exchange.send(apiErrorAnswer(NOTHING_HERE))
+    return
+  }
+  const metadata = resourceMetadata({
+    // The resource is the URL that the client was given, alias or not (RFC 9728 §3.3). Without a path that is the alias of
+    // the only workspace: its own address is not told to strangers.
+    resource: parts.publicUrl() + (path === '' ? '/mcp' : path),
+    name: found.workspace.name,
+    authorizationServers: found.identity.authorizationServers,
+  })
+  exchange.send({ status: 200, body: JSON.stringify(metadata) })
+}
+
+function sendReadiness(exchange: Exchange, parts: AppParts): void {
+  const isReady = parts.notReady() === undefined
+  exchange.send(isReady ? { status: 200, body: '{"status":"ok"}' } : { status: 503, body: '{"status":"unavailable"}' })
+}
+
+function refusal(exchange: Exchange, rules: HostRules): unknown {
+  if (exchange.transport === 'stdio') return undefined
+  try {
+    checkHost(exchange.header('host'), rules)
+    checkOrigin(exchange.header('origin'), rules)
+    return undefined
+  } catch (error) {
+    return error
+  }
+}

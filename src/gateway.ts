@@ -1,0 +1,86 @@
+import type { HeaderSet } from './egress/merge-headers.ts'
+import type { Exchange } from './http/exchange.ts'
+import type { Caller } from './identify/caller.ts'
+import type { McpHandler } from './mcp/answer.ts'
+import type { Message } from './mcp/message.ts'
+import type { Session } from './mcp/sessions.ts'
+import type { RecordInProgress } from './records/start-record.ts'
+import type { CallableTool } from './tools/catalog.ts'
+import type { UpstreamRequest } from './upstream/http-api.ts'
+import type { ToolResult } from './upstream/to-tool-result.ts'
+
+/**
+ * Serves one MCP request. Read this function first: every folder in src/ is one line of it.
+ *
+ * Never throws and always answers, unless the client has gone.
+ */
+export async function serve<Workspace>(exchange: Exchange, stage: Stages<Workspace>): Promise<void> {
+  const record = stage.startRecord(exchange)
+  let workspace: Workspace | undefined
+  try {
+    // Resolve before identify: the challenge and the audience check both name the workspace (RFC 9728 §5.1, RFC 8707 §2).
+    const found = stage.resolve(exchange)
+    workspace = found
+    stage.note(record, { workspace: found })
+    const caller = await stage.identify(exchange, found)
+    stage.note(record, { caller })
+    const message = await stage.readMessage(exchange) // once: era, method, parameters
+    const session = stage.findSession(message, caller, found) // another caller's session is 404
+    stage.note(record, { message, session })
+    stage.authorize(caller, found, message) // throws the challenge with every scope the call needs
+    await stage.answer(exchange, message, {
+      ...stage.describe(caller, found),
+      listTools: () => stage.visibleTools(caller, found),
+      callTool: async (name, args) => {
+        const tool = stage.findTool(caller, found, name) // what is not listed cannot be called
+        stage.note(record, { tool, args })
+        const request = stage.checkArguments(tool, args)
+        const credential = await stage.credentialFor(exchange, found) // cached, refreshed or a login: one for all who wait
+        return stage.callUpstream({ exchange, workspace: found, tool, request, credential, record }) // renewed once after a 401
+      },
+      toolFailed: (error) => stage.toolFailed(record, error), // told to the model in the result, or thrown on
+    })
+  } catch (error) {
+    record.fail(error)
+    stage.sendError(exchange, error, workspace)
+  } finally {
+    record.end(exchange.status)
+  }
+}
+
+/** The stages of a request. Built once, in `app.ts`, from config and store: the only dependency injection there is. */
+export interface Stages<Workspace> {
+  startRecord(exchange: Exchange): RecordInProgress
+  note(record: RecordInProgress, what: Noted<Workspace>): void
+  resolve(exchange: Exchange): Workspace
+  identify(exchange: Exchange, workspace: Workspace): Caller | Promise<Caller>
+  readMessage(exchange: Exchange): Promise<Message>
+  findSession(message: Message, caller: Caller, workspace: Workspace): Session | undefined
+  authorize(caller: Caller, workspace: Workspace, message: Message): void
+  answer(exchange: Exchange, message: Message, handler: McpHandler): Promise<void> | undefined
+  describe(caller: Caller, workspace: Workspace): Pick<McpHandler, 'owner' | 'server'>
+  visibleTools(caller: Caller, workspace: Workspace): string
+  findTool(caller: Caller, workspace: Workspace, name: string): CallableTool
+  checkArguments(tool: CallableTool, args: unknown): UpstreamRequest
+  credentialFor(exchange: Exchange, workspace: Workspace): HeaderSet | Promise<HeaderSet>
+  callUpstream(call: UpstreamCall<Workspace>): Promise<ToolResult>
+  toolFailed(record: RecordInProgress, error: unknown): ToolResult
+  sendError(exchange: Exchange, error: unknown, workspace: Workspace | undefined): void
+}
+
+/** One tool call, ready to go out. */
+export interface UpstreamCall<Workspace> {
+  readonly exchange: Exchange
+  readonly workspace: Workspace
+  readonly tool: CallableTool
+  readonly request: UpstreamRequest
+  readonly credential: HeaderSet
+  readonly record: RecordInProgress
+}
+
+/** What a stage has found out, for the record. */
+export type Noted<Workspace> =
+  | { readonly workspace: Workspace }
+  | { readonly caller: Caller }
+  | { readonly message: Message; readonly session: Session | undefined }
+  | { readonly tool: CallableTool; readonly args: unknown }
