@@ -1,0 +1,43 @@
+import { readFileSync } from 'node:fs'
+import { Command } from 'commander'
+import { z } from 'zod'
+import { GatewayError } from '../errors.ts'
+import { configCommand } from './config-command.ts'
+import { demoCommand } from './demo-command.ts'
+import { logsCommand } from './logs-command.ts'
+import { startCommand } from './start-command.ts'
+import { testApiCommand } from './test-api-command.ts'
+import { workspaceCommand } from './workspace-command.ts'
+
+/** The `gatehouse` command. Sets the exit code: 0 done, 1 not. A failure is told in words, on standard error. */
+export async function main(args: readonly string[]): Promise<void> {
+  process.stdout.on('error', endOnClosedPipe)
+  const program = new Command('gatehouse')
+    .description('Puts any HTTP API or MCP server behind one authenticated MCP endpoint.')
+    .version(version(), '--version', 'print the version')
+    .showHelpAfterError('Add --help to see what there is.')
+    .addCommand(demoCommand())
+    .addCommand(startCommand())
+    .addCommand(workspaceCommand())
+    .addCommand(logsCommand())
+    .addCommand(configCommand())
+    .addCommand(testApiCommand())
+  try {
+    await program.parseAsync(args, { from: 'user' })
+  } catch (error) {
+    if (!(error instanceof GatewayError)) throw error
+    process.stderr.write(`${error.message}\n`)
+    process.exitCode = 1
+  }
+}
+
+function version(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
+  return z.object({ version: z.string() }).parse(JSON.parse(text)).version
+}
+
+/** Whoever read us has seen enough (`gatehouse logs | head`): that is an end, not a failure. */
+function endOnClosedPipe(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error
+  process.exit()
+}

@@ -1,0 +1,68 @@
+import { AUTH_NAMES } from '../config.ts'
+import { GatewayError } from '../errors.ts'
+import { isSecretName } from '../records/redact.ts'
+import { secretValue } from './config-options.ts'
+
+type Flags = Readonly<Record<string, unknown>>
+
+/** For a flag that may be repeated. */
+export function collect(value: string, before: readonly string[]): readonly string[] {
+  return [...before, value]
+}
+
+/** The workspace's verifier of callers, undefined when no flag speaks of it. */
+export function authFrom(flags: Flags): unknown {
+  if (flags['auth'] === 'none') return { authType: 'none' }
+  const verifier: Record<string, unknown> = {}
+  for (const { key } of AUTH_NAMES) {
+    const value = flags[key === 'secret' ? 'jwtSecret' : key]
+    if (typeof value === 'string') verifier[key] = secretValue('--jwt-secret', value, key === 'secret')
+  }
+  if (flags['allowAnyAudience'] === true) verifier['allowAnyAudience'] = true
+  if (Object.keys(verifier).length === 0 && flags['auth'] === undefined) return undefined
+  if (typeof flags['requiredScopes'] === 'string') verifier['requiredScopes'] = flags['requiredScopes'].split(',')
+  return { authType: 'jwt', jwt: verifier }
+}
+
+/** How to sign in at the API, undefined when no flag speaks of it. */
+export function upstreamFrom(flags: Flags): unknown {
+  const auth = upstreamAuthFrom(flags)
+  if (auth === undefined && flags['baseUrl'] === undefined) return undefined
+  return {
+    ...(auth === undefined ? {} : { auth }),
+    ...(flags['baseUrl'] === undefined ? {} : { baseUrl: flags['baseUrl'] }),
+  }
+}
+
+/** Params of `--param`, `--login-url`, `--username`, `--password`. `@file` reads the value from a file. */
+export function paramsFrom(flags: Flags): Record<string, string> {
+  const params: Record<string, string> = {}
+  const given: unknown = flags['param']
+  for (const entry of Array.isArray(given) ? given : []) {
+    const text = String(entry)
+    const equals = text.indexOf('=')
+    if (equals < 1) throw new GatewayError('config_invalid', `--param takes name=value, not ${text.slice(0, 40)}`)
+    const name = text.slice(0, equals)
+    params[name] = secretValue(`--param ${name}=…`, text.slice(equals + 1), isSecretName(name))
+  }
+  if (typeof flags['loginUrl'] === 'string') params['login_url'] = flags['loginUrl']
+  if (typeof flags['username'] === 'string') params['username'] = secretValue('--username', flags['username'], false)
+  if (typeof flags['password'] === 'string') params['password'] = secretValue('--password', flags['password'])
+  return params
+}
+
+/** `all`, `reads`, or a list of names. */
+export function toolsFrom(flags: Flags): unknown {
+  const { tools } = flags
+  if (typeof tools !== 'string') return undefined
+  return tools === 'all' || tools === 'reads' ? tools : tools.split(',').map((name) => name.trim())
+}
+
+function upstreamAuthFrom(flags: Flags): unknown {
+  const { bearer, apiKey, apiKeyHeader, loginUrl } = flags
+  if (typeof apiKey === 'string')
+    return { type: 'apiKey', header: apiKeyHeader, value: secretValue('--api-key', apiKey) }
+  if (typeof bearer === 'string') return { type: 'bearer', token: secretValue('--bearer', bearer) }
+  if (bearer === true || loginUrl !== undefined) return { type: 'bearer' }
+  return undefined
+}
