@@ -48,7 +48,7 @@ export async function serve<Workspace>(exchange: Exchange, stage: Stages<Workspa
   }
 }
 
-/** The stages of a request. Built once, in `app.ts`, from config and store: the only dependency injection there is. */
+/** The stages of a request. Built once, in `app/stages.ts`, from config and store: the only dependency injection there is. */
 export interface Stages<Workspace> {
   startRecord(exchange: Exchange): RecordInProgress
   note(record: RecordInProgress, what: Noted<Workspace>): void
