@@ -25,8 +25,8 @@ export interface AppParts {
   readonly publicUrl: () => string
   readonly adminKey: string
   readonly readLogs: (query: LogQuery) => Promise<readonly unknown[]>
-  /** Undefined while everything works, else what does not. */
-  readonly notReady: () => string | undefined
+  /** Whether the store answers: without it nothing could be recorded or changed. */
+  readonly isReady: () => Promise<boolean>
 }
 
 const NOTHING_HERE = new GatewayError('not_found', 'There is nothing at this address.')
@@ -104,8 +104,8 @@ function serveResourceMetadata(exchange: Exchange, parts: AppParts): void {
   exchange.send({ status: 200, body: JSON.stringify(metadata) })
 }
 
-function sendReadiness(exchange: Exchange, parts: AppParts): void {
-  const isReady = parts.notReady() === undefined
+async function sendReadiness(exchange: Exchange, parts: AppParts): Promise<void> {
+  const isReady = await parts.isReady()
   exchange.send(isReady ? { status: 200, body: '{"status":"ok"}' } : { status: 503, body: '{"status":"unavailable"}' })
 }
 

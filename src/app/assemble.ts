@@ -129,7 +129,11 @@ export async function assembleGateway(
         publicUrl: () => publicUrl,
         adminKey,
         readLogs: (query) => readRecords(store, query, records),
-        notReady: () => undefined,
+        isReady: () =>
+          store.meta.find('schema_version').then(
+            () => true,
+            () => false,
+          ),
       }),
       manager,
       log,
