@@ -14,7 +14,9 @@ export interface EgressOptions {
   readonly connectionsMax?: number
   /** Requests per pool that are under way or wait for a connection; one more is refused. Default 2,048. */
   readonly underWayMax?: number
-  /** Pools, one per reach and origin; the least recently used makes room. Default 256. */
+  /** The same for requests that may stay open, each with a connection of its own. Default 4,096. */
+  readonly openMax?: number
+  /** Pools, one per reach and origin, and one more for requests that may stay open; the least recently used makes room. Default 256. */
   readonly poolsMax?: number
   /** Default 10,000. */
   readonly connectTimeoutMs?: number
@@ -41,7 +43,7 @@ export function createEgress(options: EgressOptions = {}): Egress {
     if (request.signal?.aborted) throw cancelled()
     checkRequest(request)
     const lane = pools.laneFor(request)
-    if (lane.underWay >= (options.underWayMax ?? 2048)) {
+    if (lane.underWay >= lane.underWayMax) {
       const subject = request.calledAs ?? 'The server'
       throw new GatewayError('upstream_unreachable', `${subject} has too many calls waiting for it. Try again later.`)
     }
@@ -73,6 +75,7 @@ function fly(lane: Lane, request: OutgoingRequest, deadlines: Deadlines, deadlin
 /** One pool with the number of its requests that have not ended. */
 interface Lane {
   readonly pool: Pool
+  readonly underWayMax: number
   underWay: number
 }
 
@@ -88,7 +91,7 @@ class Pools {
   }
 
   laneFor(request: OutgoingRequest): Lane {
-    const key = `${request.reach} ${request.origin}`
+    const key = `${request.mayStayOpen === true ? 'open' : 'short'} ${request.reach} ${request.origin}`
     const known = this.#lanes.get(key)
     const lane = known ?? this.#open(request)
     // Map order is the order of use: the first is the least recently used.
@@ -106,9 +109,11 @@ class Pools {
     const url = parseOrigin(request)
     const reach = this.#reachOf(url, request.reach)
     this.#makeRoom()
-    const { connectionsMax = 128, connectTimeoutMs = 10_000, resolveHost = resolveHostBySystem } = this.#options
+    const { connectTimeoutMs = 10_000, resolveHost = resolveHostBySystem } = this.#options
+    const { connectionsMax = 128, underWayMax = 2048, openMax = 4096 } = this.#options
+    const connections = request.mayStayOpen === true ? openMax : connectionsMax
     const pool = new Pool(url.origin, {
-      connections: connectionsMax,
+      connections,
       connect: createConnector({ reach, resolveHost, connectTimeoutMs }),
       allowH2: false,
       // One at a time on a connection: a slow answer must not hold up somebody else's.
@@ -116,7 +121,7 @@ class Pools {
       // Experimental, and otherwise switched by an environment variable.
       useMilo: false,
     })
-    return { pool, underWay: 0 }
+    return { pool, underWayMax: request.mayStayOpen === true ? openMax : underWayMax, underWay: 0 }
   }
 
   #reachOf(url: URL, reach: Reach): Reach {

@@ -1,6 +1,7 @@
 /** Something that must have ended at a time of the clock that the sweep was made with. */
 export interface Deadlined {
-  readonly deadlineAt: number
+  /** May be moved while it is watched; infinite for what may take as long as it likes. */
+  deadlineAt: number
   /** Its place among the watched, kept by `Deadlines`; -1 while it is not watched. */
   watchedAt: number
   expire(): void
@@ -22,6 +23,11 @@ export class Deadlines {
 
   constructor(now: () => number) {
     this.#now = now
+  }
+
+  /** The time of this clock in so many milliseconds. */
+  in(milliseconds: number): number {
+    return this.#now() + milliseconds
   }
 
   add(item: Deadlined): void {

@@ -20,11 +20,33 @@ export interface OutgoingRequest {
   readonly timeoutMs: number
   /** A longer answer ends with `upstream_too_large`. */
   readonly responseBytesMax: number
+  /** It may stay open for long: it takes no connection from the short ones. */
+  readonly mayStayOpen?: boolean | undefined
   /** How messages of failures call the other side: `The API`, `The login URL`. Default: `The server`. */
   readonly calledAs?: string | undefined
   /** Ends the request with `cancelled`. */
   readonly signal?: CancelSignal | undefined
+  /**
+   * Asked when the head of the answer has come: whoever gives a sink gets the body piece by piece, without a limit of size,
+   * and `send` resolves at its end with an empty body. Not asked for answers below 200.
+   */
+  readonly streamTo?: ((head: ResponseHead, flow: StreamFlow) => StreamSink | undefined) | undefined
 }
+
+/** Takes a body in pieces. The last one has come when `send` resolves. */
+export interface StreamSink {
+  /** From then on the stream ends with `upstream_timeout` when nothing comes for so long; undefined: it may stay silent. */
+  readonly silenceMs: number | undefined
+  take(chunk: Buffer): void
+}
+
+/** How fast a body comes. */
+export interface StreamFlow {
+  pause(): void
+  resume(): void
+}
+
+export type ResponseHead = Pick<OutgoingResponse, 'status' | 'headers'>
 
 /** The answer to an outgoing request. Redirects are answers like any other: they are never followed here. */
 export interface OutgoingResponse {

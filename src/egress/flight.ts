@@ -3,7 +3,7 @@ import type { Dispatcher } from 'undici'
 import type { GatewayError } from '../errors.ts'
 import type { Deadlined, Deadlines } from './deadlines.ts'
 import { DialRefused } from './dial.ts'
-import type { OutgoingRequest, OutgoingResponse } from './egress.ts'
+import type { OutgoingRequest, OutgoingResponse, StreamSink } from './egress.ts'
 import { cancelled, refused, timedOut, tooLarge, unreachable } from './failure.ts'
 
 /** What a flight needs to know of the world around it. */
@@ -21,7 +21,7 @@ export interface FlightPlan {
  * grows too large. It settles once; whatever undici reports afterwards is ignored.
  */
 export class Flight implements Dispatcher.DispatchHandler, Deadlined {
-  readonly deadlineAt: number
+  deadlineAt: number
   watchedAt = -1
   readonly #plan: FlightPlan
   readonly #chunks: Buffer[] = []
@@ -29,6 +29,7 @@ export class Flight implements Dispatcher.DispatchHandler, Deadlined {
   #status = 0
   #headers: IncomingHttpHeaders = {}
   #controller: Dispatcher.DispatchController | undefined
+  #sink: StreamSink | undefined
   #landed = false
 
   constructor(plan: FlightPlan) {
@@ -53,10 +54,15 @@ export class Flight implements Dispatcher.DispatchHandler, Deadlined {
     else this.#controller = controller
   }
 
-  onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
+  onResponseStart(controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
     if (status < 200) return
     this.#status = status
     this.#headers = headers
+    this.#sink = this.#plan.request.streamTo?.({ status, headers }, controller)
+    if (this.#sink !== undefined) {
+      this.#listenOn(this.#sink)
+      return
+    }
     if (this.#plan.request.method === 'HEAD') return
     if (Number(headers['content-length']) > this.#plan.request.responseBytesMax) {
       this.#fail(tooLarge(this.#plan.request))
@@ -64,6 +70,12 @@ export class Flight implements Dispatcher.DispatchHandler, Deadlined {
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#sink !== undefined) {
+      if (this.#landed) return
+      this.#listenOn(this.#sink)
+      this.#sink.take(chunk)
+      return
+    }
     this.#bytes += chunk.length
     if (this.#bytes > this.#plan.request.responseBytesMax) this.#fail(tooLarge(this.#plan.request))
     else this.#chunks.push(chunk)
@@ -80,6 +92,10 @@ export class Flight implements Dispatcher.DispatchHandler, Deadlined {
     const { request } = this.#plan
     if (error instanceof DialRefused) this.#fail(refused(request, error.reason, error))
     else this.#fail(unreachable(request, error))
+  }
+
+  #listenOn({ silenceMs }: StreamSink): void {
+    this.deadlineAt = silenceMs === undefined ? Number.POSITIVE_INFINITY : this.#plan.deadlines.in(silenceMs)
   }
 
   #fail(error: GatewayError): void {

@@ -30,10 +30,13 @@ export class Connections {
   }
 
   /**
-   * Closes every connection without a request under way; Node's own `closeIdleConnections` spares those that never sent one.
-   * The others close after their answer, which says `Connection: close` once the server listens no more.
+   * Closes every connection as soon as it carries no request; Node's own `closeIdleConnections` spares those that never sent
+   * one, and those that are busy now.
    */
-  closeIdle(): void {
-    for (const [socket, exchange] of this.#latest) if (exchange === undefined || exchange.isFinished) socket.destroy()
+  closeWhenIdle(): void {
+    for (const [socket, exchange] of this.#latest) {
+      if (exchange === undefined || exchange.isFinished) socket.destroy()
+      else exchange.onFinish(() => socket.destroySoon())
+    }
   }
 }

@@ -38,6 +38,7 @@ const WIRE: Readonly<Record<ErrorCode, readonly [status: number, rpc: number]>> 
   unsafe_value: [400, -32602],
   egress_refused: [422, -32000],
   upstream_unreachable: [502, -32000],
+  upstream_refused: [502, -32000],
   upstream_timeout: [504, -32000],
   upstream_too_large: [502, -32000],
   identity_provider_unavailable: [503, -32000],

@@ -41,6 +41,7 @@ const WIRE: Readonly<Record<ErrorCode, OnTheWire>> = {
   unsafe_value: { status: 400, rpc: -32602 },
   egress_refused: { status: 422, rpc: -32000 },
   upstream_unreachable: { status: 502, rpc: -32000 },
+  upstream_refused: { status: 502, rpc: -32000 },
   upstream_timeout: { status: 504, rpc: -32000 },
   upstream_too_large: { status: 502, rpc: -32000 },
   identity_provider_unavailable: { status: 503, rpc: -32000 },

@@ -1,4 +1,6 @@
 import type { CancelSignal } from '../egress/cancel-signal.ts'
+import type { HeaderSet } from '../egress/merge-headers.ts'
+import type { EventSink } from './server-events.ts'
 
 /** How a message reached us. On `stdio` the process that started us is the caller, so no HTTP rule applies. */
 export type Transport = 'http' | 'stdio'
@@ -32,14 +34,23 @@ export interface Exchange {
   readonly startedAt: number
   /** The header's value, or undefined. `name` is lower-case. Repeated headers are joined with `, `. */
   header(name: string): string | undefined
+  /** All headers whose name begins so; names in lower case. */
+  headersNamed(prefix: string): HeaderSet
   /**
-   * The whole body as text, read once.
+   * The whole body as text. Read once; asked again, it is the same text.
    *
    * @throws GatewayError `payload_too_large`, `request_timeout`, `cancelled`, or `parse_error` when it is not UTF-8.
    */
   readBody(): Promise<string>
   /** Sends the answer. A second call is ignored: the first answer stands. */
   send(answer: Answer): void
+  /** Answers with events, 200 with these headers. A second answer of either kind goes nowhere. */
+  openEvents(headers?: Readonly<Record<string, string>>): EventSink
+  /**
+   * Accepts the message with 202 and puts its answer on this other stream, as the 2024-11-05 transport has it. `signal` then
+   * aborts when that stream closes.
+   */
+  answerOn(stream: EventSink): void
   /** Aborts `signal`, and no JSON-RPC response is sent: the client said that it no longer wants one. */
   cancel(): void
   /** Status of the answer; undefined until there is one. */

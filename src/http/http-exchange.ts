@@ -2,8 +2,11 @@ import { isUtf8 } from 'node:buffer'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { randomId } from '../crypto/random.ts'
 import { Cancellation, type CancelSignal } from '../egress/cancel-signal.ts'
+import type { HeaderSet } from '../egress/merge-headers.ts'
 import { GatewayError } from '../errors.ts'
 import type { Answer, Exchange, ReplyTo } from './exchange.ts'
+import { ResponseEvents } from './response-events.ts'
+import { type EventSink, messageEvent } from './server-events.ts'
 
 /** What an exchange needs to know of the listener. */
 export interface ExchangeOptions {
@@ -41,6 +44,11 @@ export class HttpExchange implements Exchange {
   readonly #options: ExchangeOptions
   #cancellation: Cancellation | undefined
   #status: number | undefined
+  #body: Promise<string> | undefined
+  /** The answer, where it is a stream of events. */
+  #events: ResponseEvents | undefined
+  /** Another exchange's stream, on which this one is answered. */
+  #answerStream: EventSink | undefined
 
   constructor(request: IncomingMessage, response: ServerResponse, options: ExchangeOptions) {
     this.#request = request
@@ -70,6 +78,10 @@ export class HttpExchange implements Exchange {
     return this.#response.writableFinished
   }
 
+  onFinish(listener: () => void): void {
+    this.#response.once('finish', listener)
+  }
+
   get signal(): CancelSignal {
     if (this.#cancellation === undefined) {
       this.#cancellation = new Cancellation()
@@ -80,14 +92,17 @@ export class HttpExchange implements Exchange {
 
   /** The connection has closed: an answer that is still awaited is no longer wanted. */
   clientLeft(): void {
-    if (this.#status === undefined) this.#cancellation?.abort()
+    this.#events?.clientLeft()
+    const isAwaited = this.#status === undefined ? this.#answerStream === undefined : this.#events !== undefined
+    if (isAwaited) this.#cancellation?.abort()
   }
 
   cancel(): void {
     if (this.signal.aborted || this.#status !== undefined) return
     // A cancelled request gets no response (2025-11-25, cancellation), and HTTP must have one: a stream that ends without
     // an event. The official clients report anything else as a failure of the connection.
-    this.send({ status: 200, body: '', contentType: 'text/event-stream' })
+    if (this.#answerStream === undefined) this.send({ status: 200, body: '', contentType: 'text/event-stream' })
+    else this.#status = 200
     this.#cancellation?.abort()
   }
 
@@ -96,7 +111,18 @@ export class HttpExchange implements Exchange {
     return Array.isArray(value) ? value.join(', ') : value
   }
 
+  headersNamed(prefix: string): HeaderSet {
+    const named: Record<string, string> = {}
+    for (const name in this.#request.headers) if (name.startsWith(prefix)) named[name] = this.header(name) ?? ''
+    return named
+  }
+
   readBody(): Promise<string> {
+    this.#body ??= this.#read()
+    return this.#body
+  }
+
+  #read(): Promise<string> {
     const request = this.#request
     const limit = this.#options.bodyBytesMax
     const declared = Number(request.headers['content-length'] ?? 0)
@@ -133,13 +159,53 @@ export class HttpExchange implements Exchange {
   send(answer: Answer): void {
     if (this.#status !== undefined) return
     this.#status = answer.status
+    if (this.#answerStream === undefined) {
+      this.#write(answer)
+      return
+    }
+    if (answer.body) this.#answerStream.send(messageEvent(answer.body))
+    this.#answerStream.closed.removeEventListener('abort', this)
+  }
+
+  openEvents(headers?: Readonly<Record<string, string>>): EventSink {
+    const answered = this.#status !== undefined
+    if (!answered) this.#status = 200
+    if (this.#answerStream !== undefined) {
+      const stream = this.#answerStream
+      return borrowed(stream, () => stream.closed.removeEventListener('abort', this))
+    }
+    const events = new ResponseEvents(this.#response)
+    if (answered || this.#response.destroyed) {
+      events.clientLeft()
+      return events
+    }
+    this.#events = events
+    const head = this.#head({ status: 200, ...(headers === undefined ? {} : { headers }) })
+    // nginx and others would collect the events before they pass them on.
+    head.push('Content-Type', 'text/event-stream', 'X-Accel-Buffering', 'no')
+    this.#response.writeHead(200, head)
+    this.#response.flushHeaders()
+    return events
+  }
+
+  answerOn(stream: EventSink): void {
+    if (this.#status !== undefined || this.#answerStream !== undefined) return
+    this.#write({ status: 202 })
+    this.#answerStream = stream
+    this.#cancellation = new Cancellation()
+    if (stream.closed.aborted) this.#cancellation.abort()
+    else stream.closed.addEventListener('abort', this)
+  }
+
+  /** The stream that the answer belongs on has closed. */
+  handleEvent(): void {
+    this.#cancellation?.abort()
+  }
+
+  #write(answer: Answer): void {
     const response = this.#response
     if (response.destroyed) return
-    const headers: (string | number)[] = ['X-Request-Id', this.requestId, ...FIXED_HEADERS]
-    append(headers, this.#options.answerHeaders(this.#request))
-    append(headers, answer.headers)
-    // An unread body would be taken for the next request of the connection.
-    if (!this.#request.complete && hasBody(this.#request)) headers.push('Connection', 'close')
+    const headers = this.#head(answer)
     if (answer.body === undefined) {
       if (answer.status !== 204 && answer.status !== 304) headers.push('Content-Length', 0)
       response.writeHead(answer.status, headers).end()
@@ -148,6 +214,33 @@ export class HttpExchange implements Exchange {
     headers.push('Content-Type', answer.contentType ?? 'application/json')
     headers.push('Content-Length', Buffer.byteLength(answer.body))
     response.writeHead(answer.status, headers).end(answer.body)
+  }
+
+  #head(answer: Pick<Answer, 'status' | 'headers'>): (string | number)[] {
+    const headers: (string | number)[] = ['X-Request-Id', this.requestId, ...FIXED_HEADERS]
+    append(headers, this.#options.answerHeaders(this.#request))
+    append(headers, answer.headers)
+    // An unread body would be taken for the next request of the connection.
+    if (!this.#request.complete && hasBody(this.#request)) headers.push('Connection', 'close')
+    return headers
+  }
+}
+
+/** A stream that outlives what is written on it here. */
+function borrowed(stream: EventSink, onEnd: () => void): EventSink {
+  const closed = new Cancellation()
+  const follow = { handleEvent: () => closed.abort() }
+  if (stream.closed.aborted) closed.abort()
+  else stream.closed.addEventListener('abort', follow)
+  return {
+    send: (event) => closed.aborted || stream.send(event),
+    whenDrained: () => stream.whenDrained(),
+    end: () => {
+      stream.closed.removeEventListener('abort', follow)
+      closed.abort()
+      onEnd()
+    },
+    closed,
   }
 }
 

@@ -1,6 +1,8 @@
 import { Cancellation, type CancelSignal } from '../egress/cancel-signal.ts'
+import type { HeaderSet } from '../egress/merge-headers.ts'
 import type { Answer, Exchange, ReplyTo } from './exchange.ts'
 import { nextRequestId } from './http-exchange.ts'
+import type { EventSink } from './server-events.ts'
 
 /** One JSON-RPC message over stdio (MCP, transports: one message a line). Only an answer's body is sent: stdio has no status. */
 export class StdioExchange implements Exchange {
@@ -36,6 +38,10 @@ export class StdioExchange implements Exchange {
     return undefined
   }
 
+  headersNamed(): HeaderSet {
+    return {}
+  }
+
   async readBody(): Promise<string> {
     return this.#line
   }
@@ -50,4 +56,23 @@ export class StdioExchange implements Exchange {
     // A cancelled request gets no answer (MCP, cancellation).
     if (answer.body !== undefined && !this.#cancellation.aborted) this.#write(`${answer.body}\n`)
   }
+  openEvents(): EventSink {
+    const closed = new Cancellation()
+    if (this.#status !== undefined || this.#cancellation.aborted) closed.abort()
+    else this.#cancellation.addEventListener('abort', { handleEvent: () => closed.abort() })
+    this.#status ??= 200
+    return {
+      send: ({ data }) => {
+        // One message a line: a line break in JSON stands between its parts only.
+        if (data && !closed.aborted) this.#write(`${data.replaceAll('\n', ' ')}\n`)
+        return true
+      },
+      whenDrained: async () => {},
+      end: () => closed.abort(),
+      closed,
+    }
+  }
+
+  /** The one stream there is on stdio carries everything already. */
+  answerOn(): void {}
 }
