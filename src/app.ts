@@ -20,13 +20,19 @@ export interface AppParts {
   readonly version: string
   readonly stages: Stages<OpenWorkspace>
   readonly directory: WorkspaceDirectory<OpenWorkspace>
-  readonly manager: WorkspaceManager<OpenWorkspace>
   readonly hostRules: () => HostRules
   readonly publicUrl: () => string
-  readonly adminKey: string
-  readonly readLogs: (query: LogQuery) => Promise<readonly unknown[]>
+  /** Undefined: there is no management API. */
+  readonly management: Management | undefined
   /** Whether the store answers: without it nothing could be recorded or changed. */
   readonly isReady: () => Promise<boolean>
+}
+
+/** What `/api` works on. */
+export interface Management {
+  readonly manager: WorkspaceManager<OpenWorkspace>
+  readonly adminKey: string
+  readonly readLogs: (query: LogQuery) => Promise<readonly unknown[]>
 }
 
 const NOTHING_HERE = new GatewayError('not_found', 'There is nothing at this address.')
@@ -39,7 +45,8 @@ export type App = (exchange: Exchange) => Promise<void>
  * else is a workspace's MCP endpoint.
  */
 export function createApp(parts: AppParts): App {
-  const routes = apiRoutes(parts)
+  const { management } = parts
+  const routes = management === undefined ? [] : apiRoutes(management, parts)
   return async (exchange) => {
     const { path } = exchange
     // Health checks come from load balancers that know only our address, so no Host is asked of them; they tell nothing.
@@ -54,7 +61,9 @@ export function createApp(parts: AppParts): App {
         headers: preflightHeaders(exchange.header('access-control-request-headers')),
       })
     }
-    if (path === '/api' || path.startsWith('/api/')) return serveApi(exchange, routes, parts)
+    if (management !== undefined && (path === '/api' || path.startsWith('/api/'))) {
+      return serveApi(exchange, routes, management)
+    }
     if (path.startsWith(RESOURCE_METADATA_PATH)) return serveResourceMetadata(exchange, parts)
     // Clients look for documents that we do not have; no workspace is asked for there, so nothing is recorded.
     if (path.startsWith('/.well-known/')) return exchange.send(apiErrorAnswer(NOTHING_HERE))
@@ -62,10 +71,10 @@ export function createApp(parts: AppParts): App {
   }
 }
 
-function apiRoutes(parts: AppParts): readonly Route[] {
+function apiRoutes({ manager, readLogs }: Management, parts: AppParts): readonly Route[] {
   const routes: Route[] = [
-    ...workspaceRoutes({ manager: parts.manager, publicUrl: parts.publicUrl }),
-    ...logRoutes({ workspaceId: (reference) => parts.manager.get(reference).id, read: parts.readLogs }),
+    ...workspaceRoutes({ manager, publicUrl: parts.publicUrl }),
+    ...logRoutes({ workspaceId: (reference) => manager.get(reference).id, read: readLogs }),
   ]
   const describe: Route = {
     method: 'GET',
@@ -78,9 +87,9 @@ function apiRoutes(parts: AppParts): readonly Route[] {
   return [...routes, describe]
 }
 
-async function serveApi(exchange: Exchange, routes: readonly Route[], parts: AppParts): Promise<void> {
+async function serveApi(exchange: Exchange, routes: readonly Route[], { adminKey }: Management): Promise<void> {
   try {
-    await runRoute(routes, exchange, () => requireAdmin(exchange, parts.adminKey))
+    await runRoute(routes, exchange, () => requireAdmin(exchange, adminKey))
   } catch (error) {
     exchange.send(apiErrorAnswer(error))
   }

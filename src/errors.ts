@@ -38,6 +38,7 @@ export type ErrorCode =
   | 'unsafe_value'
   | 'egress_refused'
   | 'upstream_unreachable'
+  | 'upstream_refused'
   | 'upstream_timeout'
   | 'upstream_too_large'
   | 'identity_provider_unavailable'

@@ -2,8 +2,8 @@ import type { HeaderSet } from './egress/merge-headers.ts'
 import type { Exchange } from './http/exchange.ts'
 import type { Caller } from './identify/caller.ts'
 import type { McpHandler } from './mcp/answer.ts'
+import type { FoundSession } from './mcp/find-session.ts'
 import type { Message } from './mcp/message.ts'
-import type { Session } from './mcp/sessions.ts'
 import type { RecordInProgress } from './records/start-record.ts'
 import type { CallableTool } from './tools/catalog.ts'
 import type { UpstreamRequest } from './upstream/http-api.ts'
@@ -24,16 +24,21 @@ export async function serve<Workspace>(exchange: Exchange, stage: Stages<Workspa
     stage.note(record, { workspace: found })
     const caller = await stage.identify(exchange, found)
     stage.note(record, { caller })
-    const message = await stage.readMessage(exchange) // once: era, method, parameters
-    const session = stage.findSession(message, caller, found) // another caller's session is 404
+    const message = await stage.readMessage(exchange, found) // once: era, method, parameters
+    const session = stage.findSession(exchange, message, caller, found) // another caller's session is 404
     stage.note(record, { message, session })
     stage.authorize(caller, found, message) // throws the challenge with every scope the call needs
+    stage.accept(exchange, session) // the 2024 transport answers on a stream of its own
+    if (stage.isPassedThrough(found)) {
+      await stage.passThrough({ exchange, workspace: found, caller, message, session, record })
+      return
+    }
     await stage.answer(exchange, message, {
       ...stage.describe(caller, found),
       listTools: () => stage.visibleTools(caller, found),
       callTool: async (name, args) => {
         const tool = stage.findTool(caller, found, name) // what is not listed cannot be called
-        stage.note(record, { tool, args })
+        stage.note(record, { toolName: name, args })
         const request = stage.checkArguments(tool, args)
         const credential = await stage.credentialFor(exchange, found) // cached, refreshed or a login: one for all who wait
         return stage.callUpstream({ exchange, workspace: found, tool, request, credential, record }) // renewed once after a 401
@@ -44,7 +49,7 @@ export async function serve<Workspace>(exchange: Exchange, stage: Stages<Workspa
     record.fail(error)
     stage.sendError(exchange, error, workspace)
   } finally {
-    record.end(exchange.status)
+    record.end(exchange.status) // for a stream: when it has closed
   }
 }
 
@@ -54,11 +59,14 @@ export interface Stages<Workspace> {
   note(record: RecordInProgress, what: Noted<Workspace>): void
   resolve(exchange: Exchange): Workspace
   identify(exchange: Exchange, workspace: Workspace): Caller | Promise<Caller>
-  readMessage(exchange: Exchange): Promise<Message>
-  findSession(message: Message, caller: Caller, workspace: Workspace): Session | undefined
+  readMessage(exchange: Exchange, workspace: Workspace): Promise<Message>
+  findSession(exchange: Exchange, message: Message, caller: Caller, workspace: Workspace): FoundSession | undefined
   authorize(caller: Caller, workspace: Workspace, message: Message): void
+  accept(exchange: Exchange, session: FoundSession | undefined): void
+  isPassedThrough(workspace: Workspace): boolean
+  passThrough(passing: Passing<Workspace>): Promise<void>
   answer(exchange: Exchange, message: Message, handler: McpHandler): Promise<void> | undefined
-  describe(caller: Caller, workspace: Workspace): Pick<McpHandler, 'owner' | 'server'>
+  describe(caller: Caller, workspace: Workspace): Omit<McpHandler, 'listTools' | 'callTool' | 'toolFailed'>
   visibleTools(caller: Caller, workspace: Workspace): string
   findTool(caller: Caller, workspace: Workspace, name: string): CallableTool
   checkArguments(tool: CallableTool, args: unknown): UpstreamRequest
@@ -78,9 +86,19 @@ export interface UpstreamCall<Workspace> {
   readonly record: RecordInProgress
 }
 
+/** One message on its way through to an MCP server. */
+export interface Passing<Workspace> {
+  readonly exchange: Exchange
+  readonly workspace: Workspace
+  readonly caller: Caller
+  readonly message: Message
+  readonly session: FoundSession | undefined
+  readonly record: RecordInProgress
+}
+
 /** What a stage has found out, for the record. */
 export type Noted<Workspace> =
   | { readonly workspace: Workspace }
   | { readonly caller: Caller }
-  | { readonly message: Message; readonly session: Session | undefined }
-  | { readonly tool: CallableTool; readonly args: unknown }
+  | { readonly message: Message; readonly session: FoundSession | undefined }
+  | { readonly toolName: string; readonly args: unknown }

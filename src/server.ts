@@ -1,6 +1,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { assembleGateway, type Gateway, type GatewayOptions } from './app/assemble.ts'
+import { assembleGateway, type Gateway, type StoredGateway } from './app/assemble.ts'
+import type { GatewayOptions } from './app/foundation.ts'
+import { assembleProtect, type Protected } from './app/protect.ts'
 import { type Config, isLoopback } from './config.ts'
 import { GatewayError } from './errors.ts'
 import { Connections } from './http/connections.ts'
@@ -8,10 +10,11 @@ import { corsHeaders } from './http/cors.ts'
 import { HttpExchange } from './http/http-exchange.ts'
 
 /** A gateway that listens. */
-export interface RunningGateway extends AsyncDisposable {
-  /** Where it listens, as in `http://127.0.0.1:8080`. */
+export interface RunningGateway<Served extends Gateway = StoredGateway> extends AsyncDisposable {
+  /** Where it listens, as in `http://127.0.0.1:8080`. With several ports the first. */
   readonly url: string
-  readonly gateway: Gateway
+  readonly urls: readonly string[]
+  readonly gateway: Served
   /** Takes no new request, lets running ones finish (10 s at most), writes what waits and closes everything. */
   stop(): Promise<void>
 }
@@ -26,7 +29,57 @@ const HEADERS_MAX = 100
  * @throws GatewayError `config_invalid` for what must not start, and when the address is taken.
  */
 export async function startServer(config: Config, options: GatewayOptions = {}): Promise<RunningGateway> {
-  const gateway = await assembleGateway(config, options)
+  return listenFor(await assembleGateway(config, options), config, { ...options, ports: [config.port] })
+}
+
+/** The same in front of one MCP server, without a store, on one port or several. */
+export async function startProtect(
+  config: Config,
+  target: Protected,
+  options: GatewayOptions & { readonly ports?: readonly number[] } = {},
+): Promise<RunningGateway<Gateway>> {
+  const { ports = [config.port] } = options
+  return listenFor(await assembleProtect(config, target, options), config, { ...options, ports })
+}
+
+async function listenFor<Served extends Gateway>(
+  gateway: Served,
+  config: Config,
+  { now = Date.now, ports }: GatewayOptions & { readonly ports: readonly number[] },
+): Promise<RunningGateway<Served>> {
+  const doors: Door[] = []
+  let stopping: Promise<void> | undefined
+  const stop = () => {
+    stopping ??= closeDoors(gateway, doors)
+    return stopping
+  }
+  try {
+    for (const port of ports) doors.push(await openDoor(gateway, { ...config, port }, now))
+    const urls = doors.map(({ url }) => url)
+    const [url = ''] = urls
+    gateway.listensOn(url)
+    return { url, urls, gateway, stop, [Symbol.asyncDispose]: stop }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+async function closeDoors(gateway: Gateway, doors: readonly Door[]): Promise<void> {
+  const closed = doors.map(({ server, connections }) => closeServer(server, connections))
+  gateway.endStreams()
+  await Promise.all(closed)
+  await gateway.close()
+}
+
+/** One port that we listen on. */
+interface Door {
+  readonly server: Server
+  readonly connections: Connections
+  readonly url: string
+}
+
+async function openDoor(gateway: Gateway, config: Config, now: () => number): Promise<Door> {
   const server = createServer({
     // A client that is slow to send is cut off by Node itself with 408.
     requestTimeout: config.requestTimeoutMs,
@@ -40,20 +93,8 @@ export async function startServer(config: Config, options: GatewayOptions = {}):
   })
   server.maxHeadersCount = HEADERS_MAX
   const connections = new Connections(server)
-  server.on('request', listener(server, gateway, { config, connections, now: options.now ?? Date.now }))
-  try {
-    const url = await listen(server, config)
-    gateway.listensOn(url)
-    let stopping: Promise<void> | undefined
-    const stop = () => {
-      stopping ??= closeServer(server, connections).then(() => gateway.close())
-      return stopping
-    }
-    return { url, gateway, stop, [Symbol.asyncDispose]: stop }
-  } catch (error) {
-    await gateway.close()
-    throw error
-  }
+  server.on('request', listener(server, gateway, { config, connections, now }))
+  return { server, connections, url: await listen(server, config) }
 }
 
 interface ListenerParts {
@@ -112,6 +153,6 @@ function closeServer(server: Server, connections: Connections): Promise<void> {
       clearTimeout(cutOff)
       resolve()
     })
-    connections.closeIdle()
+    connections.closeWhenIdle()
   })
 }

@@ -1,12 +1,14 @@
-import { checkScopes } from '../authorize/scopes.ts'
+import { authorize, type Terms, toolFilter, unknownTool, type Wish } from '../authorize/authorize.ts'
 import type { Egress } from '../egress/egress.ts'
 import { GatewayError, toGatewayError } from '../errors.ts'
-import type { Noted, Stages } from '../gateway.ts'
+import type { Noted, Passing, Stages, UpstreamCall } from '../gateway.ts'
 import { mcpErrorAnswer } from '../http/error-response.ts'
 import type { Caller } from '../identify/caller.ts'
 import type { OpenWorkspace } from '../manage/open-workspace.ts'
-import { answerMessage, findSession, type McpState } from '../mcp/answer.ts'
-import { readMessage } from '../mcp/message.ts'
+import { answerMessage, type McpState } from '../mcp/answer.ts'
+import { findSession } from '../mcp/find-session.ts'
+import { type Message, readMessage } from '../mcp/message.ts'
+import { type Passage, passThrough } from '../mcp/pass-through.ts'
 import type { SessionOwner } from '../mcp/sessions.ts'
 import { resourceMetadataUrl } from '../oauth/resource-metadata.ts'
 import type { WriteRecord } from '../records/record.ts'
@@ -14,7 +16,8 @@ import { redactArguments } from '../records/redact.ts'
 import { type RecordInProgress, startRecord } from '../records/start-record.ts'
 import { callWithRenewal } from '../upstream/call-with-renewal.ts'
 import { callHttpApi } from '../upstream/http-api.ts'
-import { toolErrorFrom, toToolResult } from '../upstream/to-tool-result.ts'
+import { callMcpServer, type McpServer } from '../upstream/mcp-http.ts'
+import { type ToolResult, toolErrorFrom, toToolResult } from '../upstream/to-tool-result.ts'
 import type { WorkspaceDirectory } from '../workspaces/resolve.ts'
 
 export interface StageParts {
@@ -27,6 +30,9 @@ export interface StageParts {
   readonly now: () => number
 }
 
+/** An MCP server that is silent for so long in the middle of an answer has lost it. Long enough for a person to be asked. */
+const STREAM_SILENCE_MS = 300_000
+
 /** Fills each line of `gateway.ts` with the room that does it. */
 export function createStages(parts: StageParts): Stages<OpenWorkspace> {
   return {
@@ -34,16 +40,20 @@ export function createStages(parts: StageParts): Stages<OpenWorkspace> {
     note: (record, what) => note(record, what, parts),
     resolve: (exchange) => parts.directory.get(exchange.path),
     identify: (exchange, { identity, workspace }) => identity.identify(exchange, workspace.id),
-    readMessage,
-    findSession: (message, caller, open) => findSession(message, ownerOf(caller, open), parts.mcp.sessions),
-    authorize: (caller, { identity }) => checkScopes(caller, identity.requiredScopes(caller)),
+    readMessage: (exchange, { mcpServer }) => readMessage(exchange, { anyRevision: mcpServer !== undefined }),
+    findSession: (exchange, message, caller, open) => findSession(exchange, message, ownerOf(caller, open), parts.mcp),
+    authorize: (caller, open, message) => authorize(caller, wishOf(message), termsOf(caller, open)),
+    accept: (exchange, session) => {
+      if (session?.sse !== undefined) exchange.answerOn(session.sse.stream)
+    },
+    isPassedThrough: ({ mcpServer }) => mcpServer !== undefined,
+    passThrough: (passing) => pass(passing, parts),
     answer: (exchange, message, handler) => answerMessage(exchange, message, handler, parts.mcp),
-    describe: (caller, open) => ({ owner: ownerOf(caller, open), server: open.server }),
+    describe: (caller, open) => ({ server: open.server, ...describeCaller(caller, open, parts) }),
     visibleTools: (_caller, { catalog }) => catalog.listJson,
     findTool: (_caller, { catalog }, name) => {
       const tool = catalog.enabled.get(name)
-      // The same words for a tool that is off and one that never was.
-      if (tool === undefined) throw new GatewayError('invalid_params', `Unknown tool: ${name.slice(0, 100)}`)
+      if (tool === undefined) throw unknownTool(name)
       return tool
     },
     checkArguments: (tool, args) => {
@@ -53,31 +63,7 @@ export function createStages(parts: StageParts): Stages<OpenWorkspace> {
       return tool.request(checked.value)
     },
     credentialFor: ({ requestId, signal }, { credentials }) => credentials.headersFor({ requestId, signal }),
-    callUpstream: async ({ exchange, workspace: open, tool, request, credential, record }) => {
-      const { workspace, credentials } = open
-      const { requestId, signal } = exchange
-      const server = open.apiServer(tool.tool)
-      let used = credential
-      const answer = await callWithRenewal(credentials, { requestId, signal }, credential, (credentialHeaders) => {
-        used = credentialHeaders
-        return callHttpApi({
-          egress: parts.egress,
-          server,
-          request,
-          credentialHeaders,
-          timeoutMs: workspace.upstream.timeoutMs,
-          responseBytesMax: workspace.upstream.responseBytesMax,
-          reach: workspace.reach,
-          requestId,
-          signal,
-          now: parts.now,
-        })
-      })
-      record.set({ upstreamStatus: answer.status, upstreamMs: answer.durationMs })
-      const result = toToolResult(request, answer, used)
-      if (result.isError === true) record.set({ outcome: 'tool_error' })
-      return result
-    },
+    callUpstream: (call) => callApi(call, parts),
     toolFailed: (record, error) => {
       const result = toolErrorFrom(toGatewayError(error))
       record.fail(error)
@@ -91,8 +77,109 @@ export function createStages(parts: StageParts): Stages<OpenWorkspace> {
   }
 }
 
+async function callApi(call: UpstreamCall<OpenWorkspace>, { egress, now }: StageParts): Promise<ToolResult> {
+  const { exchange, workspace: open, tool, request, credential, record } = call
+  const { workspace, credentials } = open
+  const { requestId, signal } = exchange
+  const server = open.apiServer(tool.tool)
+  let used = credential
+  const answer = await callWithRenewal(credentials, { requestId, signal }, credential, (credentialHeaders) => {
+    used = credentialHeaders
+    return callHttpApi({
+      egress,
+      server,
+      request,
+      credentialHeaders,
+      timeoutMs: workspace.upstream.timeoutMs,
+      responseBytesMax: workspace.upstream.responseBytesMax,
+      reach: workspace.reach,
+      requestId,
+      signal,
+      now,
+    })
+  })
+  record.set({ upstreamStatus: answer.status, upstreamMs: answer.durationMs })
+  const result = toToolResult(request, answer, used)
+  if (result.isError === true) record.set({ outcome: 'tool_error' })
+  return result
+}
+
+async function pass(passing: Passing<OpenWorkspace>, parts: StageParts): Promise<void> {
+  const { exchange, workspace: open, caller, message, session, record } = passing
+  const wish = wishOf(message)
+  if (wish.kind === 'tool' && message.kind === 'request') {
+    note(record, { toolName: wish.name, args: message.params['arguments'] }, parts)
+  }
+  const startedAt = parts.now()
+  const passage: Passage = {
+    exchange,
+    message,
+    session,
+    ...describeCaller(caller, open, parts),
+    isVisible: toolFilter(caller, termsOf(caller, open)),
+    silenceMs: STREAM_SILENCE_MS,
+    eventCharactersMax: open.workspace.upstream.responseBytesMax,
+    send: (request) => sendToServer(request, exchange.requestId, open, parts),
+  }
+  const { upstreamStatus, isToolError } = await passThrough(passage, parts.mcp)
+  record.set({ upstreamStatus, upstreamMs: parts.now() - startedAt })
+  if (isToolError) record.set({ outcome: 'tool_error' })
+}
+
+async function sendToServer(
+  request: Parameters<Passage['send']>[0],
+  requestId: string,
+  { workspace, credentials, mcpServer }: OpenWorkspace,
+  { egress }: StageParts,
+) {
+  const server = requireServer(mcpServer)
+  const context = { requestId, signal: request.signal }
+  const credential = await credentials.headersFor(context)
+  return callWithRenewal(credentials, context, credential, (credentialHeaders) =>
+    callMcpServer({
+      ...request,
+      egress,
+      server,
+      credentialHeaders,
+      timeoutMs: workspace.upstream.timeoutMs,
+      responseBytesMax: workspace.upstream.responseBytesMax,
+      reach: workspace.reach,
+      requestId,
+    }),
+  )
+}
+
+function requireServer(server: McpServer | undefined): McpServer {
+  if (server === undefined) throw new GatewayError('internal', 'Internal error', { cause: 'no MCP server' })
+  return server
+}
+
+function describeCaller(caller: Caller, open: OpenWorkspace, { publicUrl }: StageParts) {
+  const { expiresAtSeconds } = caller
+  return {
+    owner: ownerOf(caller, open),
+    endsAt: expiresAtSeconds === undefined ? Number.POSITIVE_INFINITY : expiresAtSeconds * 1000,
+    publicUrl,
+  }
+}
+
 function ownerOf(caller: Caller, open: OpenWorkspace): SessionOwner {
   return { workspaceId: open.workspace.id, issuer: caller.issuer, subject: caller.subject }
+}
+
+function termsOf(caller: Caller, { rules, identity }: OpenWorkspace): Terms {
+  return { rules, required: identity.requiredScopes(caller), isOpenToAll: identity.isOpenToAll }
+}
+
+const GREETINGS: ReadonlySet<string> = new Set(['initialize', 'ping', 'server/discover', 'tools/list'])
+
+function wishOf(message: Message): Wish {
+  if (message.kind === 'notification') return { kind: 'greeting' }
+  if (message.kind !== 'request') return { kind: 'other' }
+  if (message.method !== 'tools/call') return { kind: GREETINGS.has(message.method) ? 'greeting' : 'other' }
+  const { name } = message.params
+  if (typeof name === 'string') return { kind: 'tool', name }
+  throw new GatewayError('invalid_params', 'Invalid params: name must be a string.')
 }
 
 function note(record: RecordInProgress, what: Noted<OpenWorkspace>, parts: StageParts): void {
@@ -101,8 +188,8 @@ function note(record: RecordInProgress, what: Noted<OpenWorkspace>, parts: Stage
     record.set({ workspaceId: id, workspace: slug })
   } else if ('caller' in what) {
     record.set({ issuer: what.caller.issuer, subject: what.caller.subject })
-  } else if ('tool' in what) {
-    record.set({ tool: what.tool.tool.name, arguments: redactArguments(what.args, parts.recordArguments) })
+  } else if ('toolName' in what) {
+    record.set({ tool: what.toolName, arguments: redactArguments(what.args, parts.recordArguments) })
   } else {
     noteMessage(record, what)
   }
@@ -112,7 +199,7 @@ function noteMessage(
   record: RecordInProgress,
   { message, session }: Extract<Noted<OpenWorkspace>, { message: unknown }>,
 ): void {
-  if (message.kind === 'response' || message.kind === 'end-session') {
+  if (message.kind !== 'request' && message.kind !== 'notification') {
     record.set({ method: message.kind })
     return
   }

@@ -60,8 +60,11 @@ function addOptions(command: Command, isWanted: (key: string) => boolean): Comma
 }
 
 /** The configuration that these flags, the environment and the config file make together. */
-export function configFrom(flags: Readonly<Record<string, unknown>>): Config {
-  return loadConfig({ file: configFile(flags), flags: namesOfSchema(flags), env: processEnvironment() })
+export function configFrom(
+  flags: Readonly<Record<string, unknown>>,
+  { file }: { readonly file: string | undefined } = { file: configFile(flags) },
+): Config {
+  return loadConfig({ file, flags: namesOfSchema(flags), env: processEnvironment() })
 }
 
 function configFile({ config }: Readonly<Record<string, unknown>>): string | undefined {

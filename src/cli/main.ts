@@ -5,6 +5,7 @@ import { GatewayError } from '../errors.ts'
 import { configCommand } from './config-command.ts'
 import { demoCommand } from './demo-command.ts'
 import { logsCommand } from './logs-command.ts'
+import { protectCommand } from './protect-command.ts'
 import { startCommand } from './start-command.ts'
 import { testApiCommand } from './test-api-command.ts'
 import { workspaceCommand } from './workspace-command.ts'
@@ -18,6 +19,7 @@ export async function main(args: readonly string[]): Promise<void> {
     .showHelpAfterError('Add --help to see what there is.')
     .addCommand(demoCommand())
     .addCommand(startCommand())
+    .addCommand(protectCommand())
     .addCommand(workspaceCommand())
     .addCommand(logsCommand())
     .addCommand(configCommand())

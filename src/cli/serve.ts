@@ -1,5 +1,5 @@
 import { createInterface } from 'node:readline'
-import { assembleGateway, type Gateway } from '../app/assemble.ts'
+import { assembleGateway, type StoredGateway } from '../app/assemble.ts'
 import { type Config, isPublic } from '../config.ts'
 import { GatewayError } from '../errors.ts'
 import { StdioExchange } from '../http/stdio-exchange.ts'
@@ -43,7 +43,7 @@ export async function serveStdio(config: Config, wanted: unknown): Promise<void>
   }
 }
 
-async function answerLines(gateway: Gateway, path: string): Promise<void> {
+async function answerLines(gateway: StoredGateway, path: string): Promise<void> {
   const running = new Set<Promise<void>>()
   const lines = createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY })
   void untilStopped().then(() => lines.close())
@@ -53,10 +53,11 @@ async function answerLines(gateway: Gateway, path: string): Promise<void> {
     const call = gateway.app(exchange).finally(() => running.delete(call))
     running.add(call)
   }
+  gateway.endStreams()
   await Promise.all(running)
 }
 
-function stdioPath(gateway: Gateway, wanted: unknown): string {
+function stdioPath(gateway: StoredGateway, wanted: unknown): string {
   if (typeof wanted === 'string') return workspacePath(gateway.manager.get(wanted))
   const [only, second] = gateway.manager.list()
   if (only !== undefined && second === undefined) return workspacePath(only)

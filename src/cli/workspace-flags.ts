@@ -25,7 +25,7 @@ export function authFrom(flags: Flags): unknown {
 }
 
 /** How to sign in at the API, undefined when no flag speaks of it. */
-export function upstreamFrom(flags: Flags): unknown {
+export function upstreamFrom(flags: Flags): { readonly auth?: unknown; readonly baseUrl?: unknown } | undefined {
   const auth = upstreamAuthFrom(flags)
   if (auth === undefined && flags['baseUrl'] === undefined) return undefined
   return {
@@ -55,7 +55,16 @@ export function paramsFrom(flags: Flags): Record<string, string> {
 export function toolsFrom(flags: Flags): unknown {
   const { tools } = flags
   if (typeof tools !== 'string') return undefined
-  return tools === 'all' || tools === 'reads' ? tools : tools.split(',').map((name) => name.trim())
+  return tools === 'all' || tools === 'reads' ? tools : listOf(tools)
+}
+
+/** The parts of a list with commas, undefined when nothing is given. */
+export function listOf(value: unknown): readonly string[] | undefined {
+  if (typeof value !== 'string') return undefined
+  return value
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '')
 }
 
 function upstreamAuthFrom(flags: Flags): unknown {

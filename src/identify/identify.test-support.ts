@@ -149,6 +149,7 @@ export function identityOf(
   const identity = createIdentity(settings, { now: clock.now, isDevelopment, reach: 'operator', keySets, results })
   return {
     authorizationServers: identity.authorizationServers,
+    isOpenToAll: identity.isOpenToAll,
     start: () => identity.start(),
     identify: (request, workspaceId) => identity.identify(request, workspaceId),
     requiredScopes: (caller) => identity.requiredScopes(caller),

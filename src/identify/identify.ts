@@ -15,6 +15,8 @@ import { member, readToken, type UnverifiedToken } from './unverified-token.ts'
 export interface Identity {
   /** Issuers that can be authorization servers (RFC 9728 §2, `authorization_servers`). */
   readonly authorizationServers: readonly string[]
+  /** `authType` is `none`: everybody may call, and nobody is asked who he is. */
+  readonly isOpenToAll: boolean
   /** Fetches the keys of every issuer. Gives the problems, for the log; never throws. */
   start(): Promise<readonly string[]>
   /**
@@ -39,6 +41,8 @@ export interface IdentityOptions {
   readonly reach: Reach
   readonly keySets: KeySets
   readonly results: ResultCache
+  /** A request without any credential is let through as the anonymous caller: some tools are public. Default: refused. */
+  readonly allowsAnonymous?: boolean
 }
 
 /**
@@ -58,12 +62,14 @@ export function createIdentity(inbound: InboundAuthSettings, options: IdentityOp
 /** `authType: 'none'`: nobody is asked, and credentials are not looked at. */
 const openToAll: Identity = {
   authorizationServers: [],
+  isOpenToAll: true,
   start: async () => [],
   identify: (request) => (request.transport === 'stdio' ? localCaller : anonymous),
   requiredScopes: () => [],
 }
 
 class JwtIdentity implements Identity {
+  readonly isOpenToAll = false
   readonly authorizationServers: readonly string[]
   readonly #options: IdentityOptions
   readonly #verifiers: readonly JwtVerifier[]
@@ -93,6 +99,7 @@ class JwtIdentity implements Identity {
       agentSession: request.header('agent-session'),
     })
     if (credential.kind === 'none') {
+      if (!credential.malformed && this.#options.allowsAnonymous === true) return anonymous
       if (!credential.malformed) throw new GatewayError('missing_token', 'No authorization header provided')
       throw new GatewayError('invalid_token', 'Invalid authorization format. Expected: Bearer <token>')
     }

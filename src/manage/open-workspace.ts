@@ -1,3 +1,4 @@
+import { ALL_TOOLS, type ToolRules } from '../authorize/tool-rules.ts'
 import { type Credentials, createCredentials } from '../credentials/credentials.ts'
 import type { Egress } from '../egress/egress.ts'
 import { GatewayError } from '../errors.ts'
@@ -8,9 +9,10 @@ import { type Catalog, createCatalog } from '../tools/catalog.ts'
 import { importDocument } from '../tools/import-document.ts'
 import type { ImportedTools, Tool } from '../tools/tool.ts'
 import { type ApiServer, parseServer } from '../upstream/http-api.ts'
+import { type McpServer, parseMcpServer } from '../upstream/mcp-http.ts'
 import type { Addressable } from '../workspaces/resolve.ts'
 import type { InboundAuthSettings } from '../workspaces/settings.ts'
-import { type Workspace, type WorkspaceDocument, workspacePath } from '../workspaces/workspace.ts'
+import { type McpSource, type Workspace, type WorkspaceDocument, workspacePath } from '../workspaces/workspace.ts'
 
 /** A workspace as requests meet it: everything is compiled, nothing is read from the store. */
 export interface OpenWorkspace extends Addressable {
@@ -20,6 +22,9 @@ export interface OpenWorkspace extends Addressable {
   readonly imported: ImportedTools
   readonly catalog: Catalog
   readonly credentials: Credentials
+  readonly rules: ToolRules
+  /** The MCP server that is passed through; undefined: the tools are made from a document. */
+  readonly mcpServer: McpServer | undefined
   /** Where a tool's operation is. Throws `config_invalid` when nobody has said it. */
   readonly apiServer: (tool: Tool) => ApiServer
   readonly server: ServerDescription
@@ -57,7 +62,14 @@ export async function openWorkspace(workspace: Workspace, options: OpenOptions):
   if (document !== undefined && catalog.unknownNames.length > 0) {
     options.warn(`Workspace ${slug}: there is no tool ${catalog.unknownNames.join(', ')}.`)
   }
-  const identity = createIdentity(workspace.inbound ?? options.defaultAuth, { ...options.identity, reach })
+  const { mcp } = workspace
+  const rules = mcp === undefined ? ALL_TOOLS : compileRules(mcp)
+  const allowsAnonymous = rules.publicTools.size > 0
+  const identity = createIdentity(workspace.inbound ?? options.defaultAuth, {
+    ...options.identity,
+    reach,
+    allowsAnonymous,
+  })
   warnOfAnyAudience(workspace, options)
   const problems = await identity.start()
   for (const problem of problems) options.warn(`Workspace ${slug}: ${problem}`)
@@ -74,8 +86,18 @@ export async function openWorkspace(workspace: Workspace, options: OpenOptions):
       writeRecord: options.writeRecord,
       workspace: { id, slug },
     }),
+    rules,
+    mcpServer: mcp === undefined ? undefined : parseMcpServer(mcp.url),
     apiServer: apiServers(),
     server: { name: slug, title: name, version: options.version },
+  }
+}
+
+function compileRules({ tools, publicTools, toolScopes }: McpSource): ToolRules {
+  return {
+    offered: tools === undefined ? undefined : new Set(tools),
+    publicTools: new Set(publicTools),
+    scopes: toolScopes,
   }
 }
 

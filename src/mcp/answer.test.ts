@@ -5,15 +5,22 @@ import { GatewayError, toGatewayError } from '../errors.ts'
 import { mcpErrorAnswer } from '../http/error-response.ts'
 import type { Exchange } from '../http/exchange.ts'
 import { send, serveExchanges } from '../http/http.test-support.ts'
+import { OpenStreams } from '../http/open-streams.ts'
 import { StdioExchange } from '../http/stdio-exchange.ts'
-import { answerMessage, findSession, type McpHandler } from './answer.ts'
+import { answerMessage, type McpHandler } from './answer.ts'
+import { findSession } from './find-session.ts'
 import { readMessage } from './message.ts'
 import { RunningCalls } from './running-calls.ts'
 import { McpSessions } from './sessions.ts'
+import { SseSessions } from './sse-sessions.ts'
+import { ToolChanges } from './tool-changes.ts'
 
 const state = {
   sessions: new McpSessions(createKeyring('the master secret of this installation'), () => 1_000),
   running: new RunningCalls(),
+  streams: new OpenStreams({ now: () => 1_000 }),
+  sse: new SseSessions(),
+  changes: new ToolChanges(),
 }
 const SERVER = { name: 'shop', title: 'The shop', version: '1.2.3' }
 const TOOLS = [{ name: 'get_item', inputSchema: { type: 'object' } }]
@@ -22,6 +29,8 @@ const started = Promise.withResolvers<void>()
 function handlerFor(exchange: Exchange): McpHandler {
   return {
     owner: { workspaceId: 'w', issuer: 'https://a', subject: exchange.header('x-subject') ?? 'ada' },
+    endsAt: Number.POSITIVE_INFINITY,
+    publicUrl: () => 'https://gateway.example',
     server: exchange.path === '/instructed' ? { ...SERVER, instructions: 'Ask first.' } : SERVER,
     listTools: () => JSON.stringify(TOOLS),
     callTool: async (name, args) => {
@@ -49,7 +58,7 @@ async function serve(exchange: Exchange): Promise<void> {
   try {
     const message = await readMessage(exchange)
     const handler = handlerFor(exchange)
-    findSession(message, handler.owner, state.sessions)
+    findSession(exchange, message, handler.owner, state)
     await answerMessage(exchange, message, handler, state)
   } catch (error) {
     exchange.send(mcpErrorAnswer(error, { resourceMetadataUrl: undefined, replyTo: exchange.replyTo }))
@@ -126,7 +135,7 @@ suite('initialize', () => {
       assert.deepEqual(sent.body, {
         jsonrpc: '2.0',
         id: 0,
-        result: { protocolVersion: given, capabilities: { tools: {} }, serverInfo: SERVER },
+        result: { protocolVersion: given, capabilities: { tools: { listChanged: true } }, serverInfo: SERVER },
       })
     })
   }
@@ -268,7 +277,7 @@ suite('each era has its methods', () => {
     const result = {
       resultType: 'complete',
       supportedVersions: [VERSION],
-      capabilities: { tools: {} },
+      capabilities: { tools: { listChanged: true } },
       instructions: 'Ask first.',
       ttlMs: 60_000,
       cacheScope: 'private',

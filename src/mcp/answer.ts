@@ -1,18 +1,26 @@
 import { GatewayError } from '../errors.ts'
 import type { Exchange } from '../http/exchange.ts'
+import type { OpenStreams } from '../http/open-streams.ts'
 import type { ToolResult } from '../upstream/to-tool-result.ts'
 import { clientName } from './envelope.ts'
 import { isRecord, type RpcParams, rpcResult } from './json-rpc.ts'
+import { listen, listenModern } from './listen.ts'
 import type { Message } from './message.ts'
 import { LEGACY_VERSIONS, META_SERVER_INFO, MODERN_VERSIONS } from './revisions.ts'
 import type { RunningCalls } from './running-calls.ts'
-import type { McpSessions, Session, SessionOwner } from './sessions.ts'
+import type { McpSessions, SessionOwner } from './sessions.ts'
+import { type SseSessions, sseSessionId } from './sse-sessions.ts'
+import type { ToolChanges } from './tool-changes.ts'
 
 /** What an MCP endpoint does, as far as the protocol is concerned. */
 export interface McpHandler {
   /** Whose sessions these are: the workspace and the caller. */
   readonly owner: SessionOwner
   readonly server: ServerDescription
+  /** When the caller's credential ends, milliseconds since the epoch: no stream outlives it. */
+  readonly endsAt: number
+  /** Where clients reach us: a proxy may serve us below a path. */
+  readonly publicUrl: () => string
   /** The tools this caller may see, as the JSON text of an array. */
   listTools(): string
   callTool(name: string, args: unknown): Promise<ToolResult>
@@ -30,11 +38,14 @@ export interface ServerDescription {
 export interface McpState {
   readonly sessions: McpSessions
   readonly running: RunningCalls
+  readonly streams: OpenStreams
+  readonly sse: SseSessions
+  readonly changes: ToolChanges
 }
 
 /** How long a list may be kept, milliseconds: a change of tools reaches clients of the modern era within that time. */
 const LIST_TTL_MS = 60_000
-const CAPABILITIES = { tools: {} }
+const CAPABILITIES = { tools: { listChanged: true } }
 
 type Request = Extract<Message, { kind: 'request' }>
 
@@ -66,20 +77,9 @@ export function answerMessage(
       state.sessions.end(message.sessionId)
       exchange.send({ status: 204 })
       return undefined
+    case 'listen':
+      return listen(exchange, message, handler, state)
   }
-}
-
-/**
- * The session that a message names; undefined when it names none.
- *
- * @throws GatewayError `session_not_found` when it is unknown, over, or another caller's: all three look the same.
- */
-export function findSession(message: Message, owner: SessionOwner, sessions: McpSessions): Session | undefined {
-  if (message.kind === 'request' && message.method === 'initialize') return undefined
-  if (message.sessionId === undefined) return undefined
-  const session = sessions.find(message.sessionId, owner)
-  if (session === undefined) throw new GatewayError('session_not_found', 'Session not found')
-  return session
 }
 
 function answerRequest(
@@ -89,6 +89,9 @@ function answerRequest(
   state: McpState,
 ): Promise<void> | undefined {
   if (message.method === 'tools/call') return callTool(exchange, message, handler, state.running)
+  if (message.method === 'subscriptions/listen' && message.era === 'modern') {
+    return listenUntilCancelled(exchange, message, handler, state)
+  }
   const answer = answerAtOnce(message, handler, state.sessions)
   if (answer === undefined) throw new GatewayError('method_not_found', 'Method not found')
   reply(exchange, message, answer.result, answer.headers)
@@ -136,9 +139,25 @@ async function callTool(
   }
 }
 
+/** Over HTTP the client closes the connection; over stdio it cancels by a message. */
+async function listenUntilCancelled(
+  exchange: Exchange,
+  message: Request,
+  handler: McpHandler,
+  state: McpState,
+): Promise<void> {
+  const scope = callScope(exchange, message)
+  state.running.start(scope, message.id, exchange)
+  try {
+    await listenModern(exchange, message, handler, state)
+  } finally {
+    state.running.finish(scope, message.id)
+  }
+}
+
 /** Within what a request id is unique: one session, or the one client at the other end of stdio. */
 function callScope(exchange: Exchange, message: { readonly sessionId: string | undefined }): string | undefined {
-  return exchange.transport === 'stdio' ? 'stdio' : message.sessionId
+  return exchange.transport === 'stdio' ? 'stdio' : (sseSessionId(exchange) ?? message.sessionId)
 }
 
 function initialize(

@@ -47,10 +47,14 @@ export function claimsModernVersion(params: RpcParams): boolean {
  *
  * @throws GatewayError as `readVersion` does, and `envelope_invalid` for the other keys.
  */
-export function readEnvelope(params: RpcParams, versionHeader: string | undefined): Envelope {
+export function readEnvelope(
+  params: RpcParams,
+  versionHeader: string | undefined,
+  rules: { readonly anyRevision: boolean },
+): Envelope {
   const meta = metaOf(params)
   // Before anything else that this revision asks for: an unknown revision may have other keys.
-  const protocolVersion = readVersion(params, versionHeader)
+  const protocolVersion = readVersion(params, versionHeader, rules)
   const capabilities = meta[META_CLIENT_CAPABILITIES]
   if (capabilities === undefined) throw missing(META_CLIENT_CAPABILITIES)
   if (!isRecord(capabilities)) throw malformed(META_CLIENT_CAPABILITIES, 'an object')
@@ -63,14 +67,18 @@ export function readEnvelope(params: RpcParams, versionHeader: string | undefine
  * The revision that the envelope names: all that a notification's must have.
  *
  * @throws GatewayError `envelope_invalid` (-32602, HTTP 400) naming the key, `header_mismatch` (-32020) for a version header
- * that says something else, `unsupported_version` (-32022) with the versions we speak.
+ * that says something else, and unless any revision is read `unsupported_version` (-32022) with the versions we speak.
  */
-export function readVersion(params: RpcParams, versionHeader: string | undefined): string {
+export function readVersion(
+  params: RpcParams,
+  versionHeader: string | undefined,
+  { anyRevision }: { readonly anyRevision: boolean },
+): string {
   const version = metaOf(params)[META_PROTOCOL_VERSION]
   if (version === undefined) throw missing(META_PROTOCOL_VERSION)
   if (typeof version !== 'string') throw malformed(META_PROTOCOL_VERSION, 'a string')
   agree('MCP-Protocol-Version', trimmed(versionHeader), version, false)
-  if (!MODERN_VERSIONS.includes(version)) throw unsupported(version)
+  if (!anyRevision && !MODERN_VERSIONS.includes(version)) throw unsupported(version)
   return version
 }
 

@@ -13,7 +13,37 @@ suite('the HTTP request around a message', () => {
     test(`by ${method} is 405 and told what is allowed`, async () => {
       const { status, headers } = await send(server, { method })
       assert.equal(status, 405)
-      assert.equal(headers.allow, 'POST, DELETE, OPTIONS')
+      assert.equal(headers.allow, 'GET, POST, DELETE, OPTIONS')
+    })
+  }
+
+  const listening = { accept: 'text/event-stream' }
+  const wishes = [
+    { name: 'over Streamable HTTP', path: '/shop', headers: listening, over: 'streamable-http' },
+    {
+      name: 'among other types',
+      path: '/shop/mcp',
+      headers: { accept: 'text/html, Text/Event-Stream;q=1' },
+      over: 'streamable-http',
+    },
+    { name: 'over the 2024 transport', path: '/shop/sse', headers: listening, over: 'sse' },
+    { name: 'over the 2024 transport, with a slash', path: '/shop/sse/', headers: listening, over: 'sse' },
+  ]
+  for (const { name, path, headers, over } of wishes) {
+    test(`by GET that takes events is a wish to listen ${name}`, async () => {
+      const { status, text } = await send(server, { method: 'GET', path, headers })
+      assert.deepEqual([status, JSON.parse(text)], [200, { kind: 'listen', over }])
+    })
+  }
+
+  const noWishes = [
+    { name: 'in the stateless revision', path: '/', headers: { ...listening, 'mcp-protocol-version': '2026-07-28' } },
+    { name: 'where messages are posted', path: '/shop/message', headers: listening },
+    { name: 'for a type that only looks alike', path: '/', headers: { accept: 'text/event-streams, */*' } },
+  ]
+  for (const { name, path, headers } of noWishes) {
+    test(`by GET is 405 ${name}`, async () => {
+      assert.equal((await send(server, { method: 'GET', path, headers })).status, 405)
     })
   }
 

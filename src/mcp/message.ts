@@ -34,28 +34,34 @@ export type Message =
     }
   | { readonly kind: 'response'; readonly sessionId: string | undefined }
   | { readonly kind: 'end-session'; readonly sessionId: string }
+  /** GET: the client wants to hear what comes without its asking. `sse` is the 2024-11-05 transport, which answers there too. */
+  | { readonly kind: 'listen'; readonly over: 'streamable-http' | 'sse'; readonly sessionId: string | undefined }
+
+/** How a message is read. */
+export interface ReadingRules {
+  /** Who it is passed on to decides which revisions there are; otherwise only ours are read. */
+  readonly anyRevision: boolean
+}
+
+const OURS_ONLY: ReadingRules = { anyRevision: false }
 
 /**
  * Reads the one message of an exchange and decides its era: `_meta` with a protocol version is 2026-07-28 or later; a POST
- * without it, `initialize` and DELETE are the older era. Sets `exchange.replyTo` as soon as the id is known.
+ * without it, `initialize`, GET and DELETE are the older era. Sets `exchange.replyTo` as soon as the id is known.
  *
  * @throws GatewayError with the code that its era assigns: wrong HTTP method, media type, JSON, envelope, header, version.
  */
-export async function readMessage(exchange: Exchange): Promise<Message> {
+export async function readMessage(exchange: Exchange, rules: ReadingRules = OURS_ONLY): Promise<Message> {
   if (exchange.method === 'DELETE') return endOfSession(exchange)
-  if (exchange.method !== 'POST') {
-    // No server-sent events here: what we answer is complete at once (2025-11-25, "Listening for Messages", allows 405).
-    throw new GatewayError('method_not_allowed', 'Method not allowed: send messages by POST.', {
-      allow: ['POST', 'DELETE', 'OPTIONS'],
-    })
-  }
+  if (exchange.method === 'GET') return wishToListen(exchange)
+  if (exchange.method !== 'POST') throw methodNotAllowed('Method not allowed: send messages by POST.')
   if (exchange.transport === 'http') checkMediaTypes(exchange)
   const parsed = parseRpcMessage(await exchange.readBody())
   const sessionId = exchange.header('mcp-session-id')
   if (parsed.kind === 'response') return { kind: 'response', sessionId }
   const era = decideEra(parsed, exchange)
   exchange.replyTo = { id: parsed.kind === 'request' ? parsed.id : null, era }
-  return era === 'modern' ? modernMessage(parsed, exchange) : legacyMessage(parsed, exchange, sessionId)
+  return era === 'modern' ? modernMessage(parsed, exchange, rules) : legacyMessage(parsed, exchange, sessionId, rules)
 }
 
 type Call = Exclude<RpcMessage, { kind: 'response' }>
@@ -70,11 +76,11 @@ function hasEnvelope({ method, params }: Call): boolean {
   return method === 'initialize' ? claimsModernVersion(params) : claimsEnvelope(params)
 }
 
-function modernMessage(message: Call, exchange: Exchange): Message {
+function modernMessage(message: Call, exchange: Exchange, rules: ReadingRules): Message {
   const header = exchange.header('mcp-protocol-version')
   if (message.kind === 'notification') {
     // Notifications need no envelope in this revision; what they do say must agree.
-    const version = hasEnvelope(message) ? readVersion(message.params, header) : header
+    const version = hasEnvelope(message) ? readVersion(message.params, header, rules) : header
     checkHeaders(message, version?.trim() ?? '', exchange)
     return { kind: 'notification', era: 'modern', method: message.method, params: message.params, sessionId: undefined }
   }
@@ -84,7 +90,7 @@ function modernMessage(message: Call, exchange: Exchange): Message {
       `Header mismatch: initialize is not part of ${header ?? 'this revision'}.`,
     )
   }
-  const envelope = readEnvelope(message.params, header)
+  const envelope = readEnvelope(message.params, header, rules)
   checkHeaders(message, envelope.protocolVersion, exchange)
   return {
     kind: 'request',
@@ -98,12 +104,18 @@ function modernMessage(message: Call, exchange: Exchange): Message {
   }
 }
 
-function legacyMessage(message: Call, exchange: Exchange, sessionId: string | undefined): Message {
+function legacyMessage(
+  message: Call,
+  exchange: Exchange,
+  sessionId: string | undefined,
+  { anyRevision }: ReadingRules,
+): Message {
   const { method, params } = message
   if (message.kind === 'notification') return { kind: 'notification', era: 'legacy', method, params, sessionId }
   const header = exchange.header('mcp-protocol-version')?.trim()
   // `initialize` negotiates: it says its version in the body, and an unknown one is answered with ours.
-  if (header !== undefined && method !== 'initialize' && !LEGACY_VERSIONS.includes(header)) {
+  const isOurs = header === undefined || LEGACY_VERSIONS.includes(header)
+  if (!isOurs && method !== 'initialize' && !anyRevision) {
     throw new GatewayError('unsupported_version', 'Bad Request: Unsupported protocol version.', {
       data: { supported: LEGACY_VERSIONS, requested: header.slice(0, 40) },
     })
@@ -119,6 +131,22 @@ function checkHeaders(message: Call, protocolVersion: string, exchange: Exchange
     method: exchange.header('mcp-method'),
     name: exchange.header('mcp-name'),
   })
+}
+
+/** FEATURES F4: a GET that does not take events is no wish to listen. */
+function wishToListen(exchange: Exchange): Message {
+  const takesEvents = /(^|[\s,])text\/event-stream\s*(;|,|$)/i.test(exchange.header('accept') ?? '')
+  // The stateless revision has `subscriptions/listen` instead; `/message` belongs to the POSTs of the 2024 transport.
+  const isModern = headerIsModern(exchange.header('mcp-protocol-version'))
+  if (!takesEvents || isModern || /\/messages?\/?$/.test(exchange.path)) {
+    throw methodNotAllowed('Method not allowed: send messages by POST, or accept text/event-stream.')
+  }
+  const sessionId = exchange.header('mcp-session-id')
+  return { kind: 'listen', over: /\/sse\/?$/.test(exchange.path) ? 'sse' : 'streamable-http', sessionId }
+}
+
+function methodNotAllowed(message: string): GatewayError {
+  return new GatewayError('method_not_allowed', message, { allow: ['GET', 'POST', 'DELETE', 'OPTIONS'] })
 }
 
 function endOfSession(exchange: Exchange): Message {

@@ -1,6 +1,7 @@
 import { equalInConstantTime, hmacSha256 } from '../crypto/hash.ts'
 import type { Keyring } from '../crypto/keyring.ts'
 import { randomSecret } from '../crypto/random.ts'
+import { GatewayError } from '../errors.ts'
 
 /** Whom a protocol session belongs to: another caller's session is no session at all (THREATS.md, T17). */
 export interface SessionOwner {
@@ -13,11 +14,15 @@ export interface Session {
   /** `name/version` of the client that opened it. */
   readonly client: string | undefined
   readonly protocolVersion: string
+  /** The id that the MCP server behind us gave to its own session. */
+  readonly upstreamId?: string | undefined
 }
 
 const LIFETIME_MS = 7 * 24 * 3_600_000
 const REMEMBERED_MAX = 10_000
-const ID_LENGTH_MAX = 1_000
+const ID_LENGTH_MAX = 2_000
+/** Base64 makes a third more of it. */
+const UPSTREAM_ID_LENGTH_MAX = 1_000
 
 /**
  * Sessions of the 2025 revisions (`Mcp-Session-Id`).
@@ -37,9 +42,16 @@ export class McpSessions {
     this.#now = now
   }
 
-  /** Opens a session and returns its id: visible ASCII, as the specification asks. */
-  open(owner: SessionOwner, session: Session): string {
-    const content = [randomSecret(12), this.#now() + LIFETIME_MS, session.protocolVersion, session.client ?? '']
+  /**
+   * Opens a session and returns its id: visible ASCII, as the specification asks.
+   *
+   * @throws GatewayError `upstream_too_large` when the MCP server's id is longer than 1,000 characters.
+   */
+  open(owner: SessionOwner, { protocolVersion, client = '', upstreamId = '' }: Session): string {
+    if (upstreamId.length > UPSTREAM_ID_LENGTH_MAX) {
+      throw new GatewayError('upstream_too_large', 'The MCP server’s session id is too long.')
+    }
+    const content = [randomSecret(12), this.#now() + LIFETIME_MS, protocolVersion, client, upstreamId]
     const payload = Buffer.from(JSON.stringify(content)).toString('base64url')
     return `${payload}.${this.#sign(owner, payload)}`
   }
@@ -74,9 +86,10 @@ export class McpSessions {
     // Signed by us: the content is what `open` wrote.
     const content: unknown = JSON.parse(Buffer.from(payload, 'base64url').toString())
     if (!Array.isArray(content)) return undefined
-    const [, endsAt, protocolVersion, client] = content
+    const [, endsAt, protocolVersion, client, upstreamId] = content
     if (typeof endsAt !== 'number' || typeof protocolVersion !== 'string') return undefined
-    return { endsAt, session: { protocolVersion, client: client || undefined } }
+    const upstream = upstreamId ? { upstreamId } : {}
+    return { endsAt, session: { protocolVersion, client: client || undefined, ...upstream } }
   }
 
   #sign(owner: SessionOwner, payload: string): string {
@@ -85,7 +98,7 @@ export class McpSessions {
 }
 
 /** JSON keeps the parts apart: no issuer can be written so that it reads as another pair. */
-function ownerText(owner: SessionOwner): string {
+export function ownerText(owner: SessionOwner): string {
   return JSON.stringify([owner.workspaceId, owner.issuer, owner.subject])
 }
 

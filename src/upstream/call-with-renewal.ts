@@ -1,7 +1,6 @@
 import type { Credentials } from '../credentials/credentials.ts'
 import type { CredentialContext } from '../credentials/login-flow.ts'
 import type { HeaderSet } from '../egress/merge-headers.ts'
-import type { UpstreamAnswer } from './http-api.ts'
 
 /**
  * Calls with the credential's `headers`, and once more with a renewed one after the API has answered 401 (FEATURES D8). A second 401 is
@@ -10,12 +9,12 @@ import type { UpstreamAnswer } from './http-api.ts'
  *
  * `call` must not keep the headers. Throws what the credentials and `call` throw.
  */
-export async function callWithRenewal(
+export async function callWithRenewal<Answer extends { readonly status: number }>(
   credentials: Credentials,
   ctx: CredentialContext,
   headers: HeaderSet,
-  call: (credentialHeaders: HeaderSet) => Promise<UpstreamAnswer>,
-): Promise<UpstreamAnswer> {
+  call: (credentialHeaders: HeaderSet) => Promise<Answer>,
+): Promise<Answer> {
   const answer = await call(headers)
   if (answer.status !== 401) return answer
   const renewed = await credentials.renew(ctx, headers)

@@ -18,6 +18,8 @@ export interface Workspace {
   readonly params: Readonly<Record<string, string>>
   readonly tools: ToolsSettings
   readonly document: WorkspaceDocument | undefined
+  /** Instead of a document: the MCP server that is passed through. */
+  readonly mcp?: McpSource | undefined
   readonly createdAt: number
   readonly updatedAt: number
 }
@@ -28,6 +30,17 @@ export interface WorkspaceDocument {
   readonly url: string | undefined
   readonly text: string
   readonly importedAt: number
+}
+
+/** An MCP server that is passed through, and which of its tools are for whom. */
+export interface McpSource {
+  readonly url: string
+  /** The only tools that are offered; undefined: all it has. */
+  readonly tools: readonly string[] | undefined
+  /** Tools for everybody, also without a credential. */
+  readonly publicTools: readonly string[]
+  /** Scopes that a tool needs besides those that every call needs. */
+  readonly toolScopes: ReadonlyMap<string, readonly string[]>
 }
 
 /** The workspace's path below the public URL: `/<slug>-<id>`. */

@@ -2,12 +2,13 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
+import { ToolListChangedNotificationSchema } from '@modelcontextprotocol/sdk/types.js'
 import { addSlowShop, type Shop, startShop, useFiveTools } from './shop.ts'
 
 test('the official client 1.32', async (t) => {
   await using shop = await startShop()
 
-  await t.test('lists and calls the five tools; that its GET finds no event stream does not disturb it', async () => {
+  await t.test('lists and calls the five tools, with a stream open for what changes', async () => {
     await using connected = await connect(shop.endpoint, shop)
     const { client, transport } = connected
     assert.equal(transport.protocolVersion, '2025-11-25')
@@ -17,8 +18,23 @@ test('the official client 1.32', async (t) => {
       list: async () => (await client.listTools()).tools.map((tool) => tool.name),
       call: (tool, args) => client.callTool({ name: tool, arguments: args }),
     })
-    assert.deepEqual(await connected.streamRefused, { status: 405, allow: 'POST, DELETE, OPTIONS' })
+    assert.equal(await connected.streamStatus, 200)
     assert.deepEqual(connected.errors, [])
+  })
+
+  await t.test('is told when the tools change, and lists them again', async () => {
+    await using connected = await connect(shop.endpoint, shop)
+    assert.equal(await connected.streamStatus, 200)
+    const told = Promise.withResolvers<void>()
+    connected.client.setNotificationHandler(ToolListChangedNotificationSchema, () => told.resolve())
+    const { manager } = shop.gateway.running.gateway
+    await manager.change('shop', { tools: ['listItems'] })
+    await told.promise
+    assert.deepEqual(
+      (await connected.client.listTools()).tools.map(({ name }) => name),
+      ['listItems'],
+    )
+    await manager.change('shop', { tools: 'all' })
   })
 
   await t.test('ends its session, after which the session is not found', async () => {
@@ -55,15 +71,15 @@ async function connect(endpoint: string, { headers }: Pick<Shop, 'headers'>) {
   const client = new Client({ name: 'official-client-v1', version: '1.0.0' })
   const errors: Error[] = []
   client.onerror = (error) => errors.push(error)
-  const refused = Promise.withResolvers<{ readonly status: number; readonly allow: string | null }>()
+  const stream = Promise.withResolvers<number>()
   const transport = new StreamableHTTPClientTransport(new URL(endpoint), {
     requestInit: { headers },
     fetch: async (url, init) => {
       const response = await fetch(url, init)
-      if (init?.method === 'GET') refused.resolve({ status: response.status, allow: response.headers.get('allow') })
+      if (init?.method === 'GET') stream.resolve(response.status)
       return response
     },
   })
   await client.connect(transport)
-  return { client, transport, errors, streamRefused: refused.promise, [Symbol.asyncDispose]: () => client.close() }
+  return { client, transport, errors, streamStatus: stream.promise, [Symbol.asyncDispose]: () => client.close() }
 }

@@ -152,13 +152,28 @@ test('the HTTP rules of the endpoint', async (t) => {
     }
   })
 
-  for (const method of ['GET', 'PUT', 'PATCH', 'HEAD']) {
+  for (const method of ['PUT', 'PATCH', 'HEAD']) {
     await t.test(`${method} is 405 and says what is allowed (F12)`, async () => {
       const reply = await send(endpoint, { method, headers: { Accept: 'text/event-stream' } })
       assert.equal(reply.status, 405)
-      assert.deepEqual(listed(reply.headers.get('allow') ?? ''), ['post', 'delete', 'options'])
+      assert.deepEqual(listed(reply.headers.get('allow') ?? ''), ['get', 'post', 'delete', 'options'])
     })
   }
+
+  for (const Accept of ['application/json', '*/*', 'text/event-streams', 'text/html']) {
+    await t.test(`GET with Accept ${Accept} is 405: it takes no events (F4)`, async () => {
+      for (const alias of ['', ...ALIASES]) {
+        assert.equal((await raw(endpoint, { method: 'GET', path: pathname + alias, headers: { Accept } })).status, 405)
+      }
+    })
+  }
+
+  await t.test('GET on /message is 405 whatever it takes: that is where messages are POSTed (F4)', async () => {
+    for (const alias of ['/message', '/messages', '/mcp/message']) {
+      const headers = { Accept: 'text/event-stream' }
+      assert.equal((await raw(endpoint, { method: 'GET', path: pathname + alias, headers })).status, 405)
+    }
+  })
 
   for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'application/jsonp', 'text/json', '']) {
     await t.test(`Content-Type ${JSON.stringify(type)} is 415 (F12)`, async () => {

@@ -38,7 +38,7 @@ test('the revisions with initialize, by raw HTTP', async (t) => {
         .strictObject({ jsonrpc: z.literal('2.0'), id: z.literal('first'), result: z.looseObject({ serverInfo }) })
         .parse(opened.json)
       assert.equal(answered.result['protocolVersion'], asked)
-      assert.deepEqual(answered.result['capabilities'], { tools: {} })
+      assert.deepEqual(answered.result['capabilities'], { tools: { listChanged: true } })
       assert.deepEqual([answered.result.serverInfo.name, answered.result.serverInfo.title], ['shop', 'Shop'])
       const sessionId = opened.headers.get('mcp-session-id') ?? ''
       assert.match(sessionId, /^[\x21-\x7e]+$/)
@@ -109,7 +109,7 @@ test('2026-07-28, by raw HTTP', async (t) => {
     const { result } = z.object({ result: z.looseObject({ ttlMs: z.number().positive() }) }).parse(json)
     assert.equal(result['resultType'], 'complete')
     assert.deepEqual(result['supportedVersions'], [MODERN])
-    assert.deepEqual(result['capabilities'], { tools: {} })
+    assert.deepEqual(result['capabilities'], { tools: { listChanged: true } })
     assert.equal(result['cacheScope'], 'private')
     const meta = z.object({ [serverInfoKey]: serverInfo }).parse(result['_meta'])
     assert.equal(meta[serverInfoKey]?.name, 'shop')

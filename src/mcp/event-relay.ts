@@ -1,0 +1,108 @@
+import { Cancellation, type CancelSignal } from '../egress/cancel-signal.ts'
+import type { ResponseHead, StreamFlow, StreamSink } from '../egress/egress.ts'
+import { GatewayError } from '../errors.ts'
+import { EventReader, type EventSink, messageEvent, type ServerEvent, withData } from '../http/server-events.ts'
+import { filterTools, type IsVisible } from './filter-tools.ts'
+import { isToolError } from './tool-error.ts'
+
+export interface EventRelayOptions {
+  /** Opens the client's side, once there is something to pass on. */
+  readonly open: (head: ResponseHead) => EventSink
+  /** The client's own: given when it leaves. */
+  readonly signal: CancelSignal
+  /** Undefined: every tool may be seen. */
+  readonly isVisible: IsVisible | undefined
+  /** The server may not be silent for longer; undefined: for as long as it likes. Milliseconds. */
+  readonly silenceMs: number | undefined
+  /** A longer event ends the stream. */
+  readonly charactersMax: number
+}
+
+/** Passes the events of an MCP server on to its client: whole ones, so that pings can stand between them. */
+export class EventRelay {
+  readonly #options: EventRelayOptions
+  readonly #reader: EventReader
+  readonly #stopped = new Cancellation()
+  #sink: EventSink | undefined
+  #failure: GatewayError | undefined
+  #hasIds = false
+  #sawToolError = false
+
+  constructor(options: EventRelayOptions) {
+    this.#options = options
+    this.#reader = new EventReader(options.charactersMax)
+    if (options.signal.aborted) this.#stopped.abort()
+    else options.signal.addEventListener('abort', this)
+  }
+
+  /** For the request to the server: given when the client has left, when its stream was ended, or when the answer is of no use. */
+  get signal(): CancelSignal {
+    return this.#stopped
+  }
+
+  get hasStarted(): boolean {
+    return this.#sink !== undefined
+  }
+
+  get sawToolError(): boolean {
+    return this.#sawToolError
+  }
+
+  /** Takes an answer that is a stream of events; any other is left to be read whole. */
+  start(head: ResponseHead, flow: StreamFlow): StreamSink | undefined {
+    const type = head.headers['content-type']
+    if (head.status !== 200 || typeof type !== 'string' || !/^text\/event-stream\s*(;|$)/i.test(type)) return undefined
+    const sink = this.#options.open(head)
+    this.#sink = sink
+    if (sink.closed.aborted) this.#stopped.abort()
+    else sink.closed.addEventListener('abort', this)
+    return { silenceMs: this.#options.silenceMs, take: (chunk) => this.#take(chunk, sink, flow) }
+  }
+
+  /** The server's stream has come to its end. */
+  end(): void {
+    this.#options.signal.removeEventListener('abort', this)
+    this.#sink?.end()
+  }
+
+  /**
+   * The server's stream broke off. A client that was given event ids can take it up again (2025-11-25, "Resumability"); any
+   * other would wait for an answer that does not come, so it is told. Gives what really went wrong.
+   */
+  breakOff(error: unknown, answerTo: (error: unknown) => string | undefined): unknown {
+    const failure = this.#failure ?? error
+    const answer = this.#hasIds ? undefined : answerTo(failure)
+    if (answer !== undefined) this.#sink?.send(messageEvent(answer))
+    this.end()
+    return failure
+  }
+
+  handleEvent(): void {
+    this.#stopped.abort()
+  }
+
+  #take(chunk: Buffer, sink: EventSink, flow: StreamFlow): void {
+    const events = this.#reader.read(chunk)
+    if (events === undefined) {
+      this.#failure = new GatewayError('upstream_too_large', 'The MCP server sent an event that is too long.')
+      this.#stopped.abort()
+      return
+    }
+    let isKeepingUp = true
+    for (const event of events) isKeepingUp = sink.send(this.#shown(event)) && isKeepingUp
+    if (isKeepingUp) return
+    flow.pause()
+    void sink.whenDrained().then(() => flow.resume())
+  }
+
+  #shown(event: ServerEvent): ServerEvent {
+    const { data } = event
+    this.#hasIds ||= /^id:/m.test(event.raw)
+    if (data === undefined || data === '') return event
+    this.#sawToolError ||= isToolError(data)
+    if (this.#options.isVisible === undefined) return event
+    const shown = filterTools(data, this.#options.isVisible)
+    // No JSON, so no list of tools for anybody.
+    return shown === undefined || shown === data ? event : withData(event, shown)
+  }
+}

@@ -1,0 +1,189 @@
+import { STATUS_CODES } from 'node:http'
+import { Cancellation } from '../egress/cancel-signal.ts'
+import type { OutgoingResponse } from '../egress/egress.ts'
+import { GatewayError } from '../errors.ts'
+import { mcpErrorAnswer } from '../http/error-response.ts'
+import type { Exchange } from '../http/exchange.ts'
+import { type McpServerCall, passedHeaders } from '../upstream/mcp-http.ts'
+import type { McpHandler, McpState } from './answer.ts'
+import { EventRelay } from './event-relay.ts'
+import { filterTools, type IsVisible } from './filter-tools.ts'
+import type { FoundSession } from './find-session.ts'
+import { openSseSession, streamOwner, untilClosed } from './listen.ts'
+import type { Message } from './message.ts'
+import { passedSession } from './passed-session.ts'
+import { isToolError } from './tool-error.ts'
+import { checkUnambiguous } from './unambiguous.ts'
+
+/** One message on its way through, already authorized. */
+export interface Passage extends Pick<McpHandler, 'owner' | 'endsAt' | 'publicUrl'> {
+  readonly exchange: Exchange
+  readonly message: Message
+  readonly session: FoundSession | undefined
+  /** Undefined: this caller may see every tool. */
+  readonly isVisible: IsVisible | undefined
+  /** A stream ends when the MCP server says nothing for so long, unless it only listens. Milliseconds. */
+  readonly silenceMs: number
+  readonly eventCharactersMax: number
+  /** Sends it with the workspace's credential, renewed once after a 401. */
+  readonly send: (
+    call: Pick<McpServerCall, 'method' | 'headers' | 'body' | 'signal' | 'streamTo'>,
+  ) => Promise<OutgoingResponse>
+}
+
+/** What the record shows of the answer. */
+export interface Passed {
+  readonly upstreamStatus?: number
+  readonly isToolError: boolean
+}
+
+const NOTHING: Passed = { isToolError: false }
+
+/**
+ * Passes one message to an MCP server and its answer back, in either era, unchanged but for three things: the session id is
+ * ours and bound to the caller, lists show what the caller may call, and nothing that only concerns our own sign-in comes
+ * back. Resolves when the answer is complete; for a stream when it has closed.
+ *
+ * @throws GatewayError as the egress does, and `upstream_refused` when the server does not take our credential.
+ */
+export async function passThrough(passage: Passage, state: McpState): Promise<Passed> {
+  const { exchange, message, session } = passage
+  if (message.kind === 'listen' && message.over === 'sse') return serveSseClient(passage, state)
+  const isListening = isListen(message)
+  const owner = streamOwner(exchange, passage.owner)
+  state.streams.checkRoom(owner)
+  const endsAt = isListening ? passage.endsAt : Number.POSITIVE_INFINITY
+  const relay = new EventRelay({
+    open: (head) => state.streams.watch(exchange.openEvents(passedSession(passage, head, state)), { owner, endsAt }),
+    signal: exchange.signal,
+    isVisible: passage.isVisible,
+    silenceMs: isListening ? undefined : passage.silenceMs,
+    charactersMax: passage.eventCharactersMax,
+  })
+  try {
+    const response = await passage.send({ ...(await requestOf(passage)), ...follow(relay) })
+    if (!relay.hasStarted) return answerWhole(passage, response, state)
+    relay.end()
+    return { upstreamStatus: response.status, isToolError: relay.sawToolError }
+  } catch (error) {
+    if (!relay.hasStarted) throw error
+    const failure = relay.breakOff(error, (told) => errorText(exchange, told))
+    // Nobody expects a stream that only listens to end by itself.
+    if (isListening && failure instanceof GatewayError && failure.code === 'cancelled') return NOTHING
+    throw failure
+  } finally {
+    if (session?.sse !== undefined && isInitialized(message)) void relayUnasked(passage, session.sse.state.upstreamId)
+  }
+}
+
+function isListen(message: Message): boolean {
+  return message.kind === 'listen' || (message.kind === 'request' && message.method === 'subscriptions/listen')
+}
+
+function isInitialized(message: Message): boolean {
+  return message.kind === 'notification' && message.method === 'notifications/initialized'
+}
+
+function follow(relay: EventRelay): Pick<McpServerCall, 'signal' | 'streamTo'> {
+  return { signal: relay.signal, streamTo: (head, flow) => relay.start(head, flow) }
+}
+
+async function requestOf({
+  exchange,
+  message,
+  session,
+}: Passage): Promise<Pick<McpServerCall, 'method' | 'headers' | 'body'>> {
+  const upstreamId = session?.upstreamId
+  const headers = { ...passedHeaders(exchange), ...(upstreamId === undefined ? {} : { 'mcp-session-id': upstreamId }) }
+  if (message.kind === 'listen') return { method: 'GET', headers }
+  if (message.kind === 'end-session') return { method: 'DELETE', headers }
+  const body = await exchange.readBody()
+  checkUnambiguous(body)
+  return { method: 'POST', headers, body }
+}
+
+function answerWhole(passage: Passage, response: OutgoingResponse, state: McpState): Passed {
+  const { exchange, message } = passage
+  const { status } = response
+  checkAcceptance(status)
+  if (message.kind === 'end-session' && (status < 300 || status === 404)) state.sessions.end(message.sessionId)
+  const headers = { ...passedSession(passage, response, state), ...toldHeaders(response) }
+  if (response.body.length === 0) {
+    exchange.send({ status, headers })
+    return { upstreamStatus: status, isToolError: false }
+  }
+  const text = jsonTextOf(response)
+  // What is no JSON would be a page of theirs under our name: a client can do nothing with it, a browser too much.
+  if (text === undefined && status < 400) throw notMcp('answered with something that is not MCP')
+  const answer = `answered ${status} ${STATUS_CODES[status] ?? ''}`.trimEnd()
+  const given = text ?? errorText(exchange, notMcp(answer)) ?? ''
+  const shown = passage.isVisible === undefined ? given : filterTools(given, passage.isVisible)
+  if (shown === undefined) throw notMcp('answered with broken JSON')
+  exchange.send({ status, headers, body: shown })
+  return { upstreamStatus: status, isToolError: isToolError(shown) }
+}
+
+/** 401 and 403 concern our sign-in there, and a redirect would lead our credential astray: none of it is the caller's affair. */
+function checkAcceptance(status: number): void {
+  if (status === 401 || status === 403) {
+    throw new GatewayError('upstream_refused', 'The MCP server does not accept the credential of this gateway.', {
+      cause: `it answered ${status}`,
+    })
+  }
+  if (status >= 300 && status <= 399) throw notMcp(`answered ${status}: redirects are not followed`)
+}
+
+/** A client of the 2024-11-05 transport in front of a server that speaks a later one. Resolves when the client has left. */
+async function serveSseClient(passage: Passage, state: McpState): Promise<Passed> {
+  const session = openSseSession(passage.exchange, passage, state)
+  await untilClosed(session.stream)
+  const { upstreamId } = session.state
+  if (upstreamId === undefined) return NOTHING
+  const headers = { accept: 'application/json', 'mcp-session-id': upstreamId }
+  const end = { method: 'DELETE', headers, signal: new Cancellation(), streamTo: () => undefined } as const
+  // Out of courtesy: a server that does not take it ends its sessions by itself.
+  await passage.send(end).catch(() => undefined)
+  return NOTHING
+}
+
+/** What the server says without being asked goes to the client's one stream too, for as long as that is open. */
+async function relayUnasked(passage: Passage, upstreamId: string | undefined): Promise<void> {
+  const stream = passage.session?.sse?.stream
+  if (stream === undefined || upstreamId === undefined) return
+  const relay = new EventRelay({
+    open: () => stream,
+    signal: stream.closed,
+    isVisible: passage.isVisible,
+    silenceMs: undefined,
+    charactersMax: passage.eventCharactersMax,
+  })
+  const version = passage.session?.protocolVersion
+  const headers = {
+    accept: 'text/event-stream',
+    'mcp-session-id': upstreamId,
+    ...(version === undefined ? {} : { 'mcp-protocol-version': version }),
+  }
+  // A server need not have such a stream (405); without it the client hears nothing unasked, as it would there.
+  await passage.send({ method: 'GET', headers, ...follow(relay) }).catch(() => undefined)
+}
+
+function toldHeaders({ headers }: OutgoingResponse): Record<string, string> {
+  const told: Record<string, string> = {}
+  const { allow, 'retry-after': retryAfter } = headers
+  if (typeof allow === 'string') told['Allow'] = allow
+  if (typeof retryAfter === 'string') told['Retry-After'] = retryAfter
+  return told
+}
+
+function jsonTextOf({ headers, body }: OutgoingResponse): string | undefined {
+  const type = headers['content-type']
+  return typeof type === 'string' && /^application\/json\s*(;|$)/i.test(type) ? body.toString('utf8') : undefined
+}
+
+function errorText({ replyTo }: Exchange, error: unknown): string | undefined {
+  return mcpErrorAnswer(error, { replyTo, resourceMetadataUrl: undefined }).body
+}
+
+function notMcp(what: string): GatewayError {
+  return new GatewayError('upstream_unreachable', `The MCP server ${what}.`)
+}
