@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { createServer, request as httpRequest } from 'node:http'
+import { createServer, request as httpRequest, type ServerResponse } from 'node:http'
 import { suite, test } from 'node:test'
 import { close, listen, originOf } from '../../src/test-api/wire.ts'
 import { startRecordingApi } from '../../src/testing/recording-api.ts'
@@ -29,20 +29,29 @@ suite('the proxy that adds a token', () => {
     assert.equal(seen?.headers['authorization'], 'Bearer the-token')
   })
 
-  test('passes an answer on while it is written, and tells the server when the client goes', async () => {
-    const server = createServer((_request, response) => void response.writeHead(200).write('first'))
-    await using _closing = { [Symbol.asyncDispose]: () => close(server) }
-    const target = originOf('127.0.0.1', await listen(server, { host: '127.0.0.1', port: 0 }))
-    await using proxy = await startTokenProxy(target, 'the-token')
-    const signal = AbortSignal.timeout(TIMEOUT_MS)
-    const arrived = once(server, 'request', { signal })
-    const leaving = new AbortController()
-    const { body } = await fetch(proxy.url, { signal: AbortSignal.any([signal, leaving.signal]) })
-    const { value } = (await body?.getReader().read()) ?? {}
-    assert.equal(Buffer.from(value ?? []).toString(), 'first')
-    const [, response] = await arrived
-    const gone = once(response, 'close', { signal })
-    leaving.abort()
-    await gone
-  })
+  const answers = [
+    { name: 'before there is an answer', write: () => undefined },
+    { name: 'after the head of an answer', write: (response: ServerResponse) => response.flushHeaders() },
+    { name: 'in the middle of an answer', write: (response: ServerResponse) => void response.write('first') },
+  ]
+  for (const { name, write } of answers) {
+    test(`tells the server when the client goes ${name}, and holds no part of it back`, async () => {
+      const server = createServer((_request, response) => write(response))
+      await using _closing = { [Symbol.asyncDispose]: () => close(server) }
+      const target = originOf('127.0.0.1', await listen(server, { host: '127.0.0.1', port: 0 }))
+      await using proxy = await startTokenProxy(target, 'the-token')
+      const signal = AbortSignal.timeout(TIMEOUT_MS)
+      const arrived = once(server, 'request', { signal })
+      const sent = httpRequest(proxy.url).on('error', () => {})
+      sent.end()
+      const [, response] = await arrived
+      if (response.headersSent) {
+        const [answer] = await once(sent, 'response', { signal })
+        if (name.startsWith('in')) assert.equal(`${(await once(answer, 'data', { signal }))[0]}`, 'first')
+      }
+      const gone = once(response, 'close', { signal })
+      sent.destroy()
+      await gone
+    })
+  }
 })

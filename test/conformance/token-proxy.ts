@@ -17,7 +17,7 @@ export async function startTokenProxy(target: string, token: string): Promise<To
   const server = createServer((request, response) => {
     const { method, url: path, headers } = request
     const upstream = httpRequest({
-      ...{ hostname, port, method, path, setHost: false, agent: false },
+      ...{ hostname, port, method, path, agent: false },
       headers: { ...headers, authorization: `Bearer ${token}` },
     })
     response.once('close', () => upstream.destroy())

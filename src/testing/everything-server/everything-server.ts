@@ -9,8 +9,6 @@ import { everythingFactory } from './make-server.ts'
 export interface EverythingServer extends AsyncDisposable {
   /** Its MCP endpoint. */
   readonly url: string
-  /** Sessions of the older era that are open. */
-  readonly sessions: () => number
 }
 
 /**
@@ -38,7 +36,6 @@ export async function startEverythingServer(): Promise<EverythingServer> {
   const port = await listen(server, { host: '127.0.0.1', port: 0 })
   return {
     url: `${originOf('127.0.0.1', port)}/mcp`,
-    sessions: legacy.size,
     async [Symbol.asyncDispose]() {
       await Promise.all([modern.close(), legacy.close(), close(server)])
     },

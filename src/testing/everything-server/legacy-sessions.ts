@@ -6,8 +6,6 @@ import type { Changed } from './make-server.ts'
 /** The Streamable HTTP transport of the older era, one server for each session. */
 export interface LegacySessions extends Changed {
   fetch(request: Request): Promise<Response>
-  /** How many are open. */
-  size(): number
   close(): Promise<void>
 }
 
@@ -58,7 +56,6 @@ export function legacySessions(makeServer: McpServerFactory): LegacySessions {
       if (id === null) return (await open()).handleRequest(request)
       return sessions.get(id)?.transport.handleRequest(request) ?? unknownSession()
     },
-    size: () => sessions.size,
     tools: () => tell((server) => server.sendToolListChanged()),
     prompts: () => tell((server) => server.sendPromptListChanged()),
     async close() {

@@ -123,8 +123,7 @@ async function tellProgress({ mcpReq }: ServerContext): Promise<CallToolResult> 
 }
 
 /** SEP-1699: the client finds the answer on the stream that it opens with `Last-Event-ID`. */
-async function answerAfterReconnection({ http, mcpReq }: ServerContext): Promise<CallToolResult> {
+async function answerAfterReconnection({ http }: ServerContext): Promise<CallToolResult> {
   http?.closeSSE?.()
-  await pause(PAUSE_MS, undefined, { signal: mcpReq.signal })
   return textResult('The answer came after the stream was closed.')
 }
