@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { startShop } from './shop.ts'
 
-// What the official conformance suite (0.2.0-alpha.12) found, kept here as it sends it. The suite itself needs the network.
+// What the official conformance suite (0.2.0-alpha.12) found, kept here as it sends it; the suite itself runs in test/conformance.
 test('what the conformance suite found', async (t) => {
   await using shop = await startShop()
 
