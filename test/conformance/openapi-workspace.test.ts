@@ -63,7 +63,14 @@ test('a workspace of an OpenAPI document passes what the official conformance su
   await using gateway = await startGateway()
   const callers = testCallers()
   const source = { url: `${api.origin}/openapi.json` }
-  const { endpoint } = await gateway.makeWorkspace({ name: 'Scenarios', source, auth: callers.auth, tools: 'all' })
+  const { endpoint, workspace } = await gateway.makeWorkspace({
+    ...{ name: 'Scenarios', source, auth: callers.auth, tools: 'all' },
+  })
+  const { manager } = gateway.running.gateway
+  api.onToolChange = async () => {
+    await manager.change(workspace.id, { tools: ['test_simple_text'] })
+    await manager.change(workspace.id, { tools: 'all' })
+  }
   await using proxy = await startTokenProxy(endpoint, await callers.token())
   await assertConformance(t, proxy.url, EXCEPTIONS)
 })

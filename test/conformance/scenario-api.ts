@@ -6,6 +6,8 @@ import { PNG, WAV } from '../../src/testing/everything-server/content.ts'
 export interface ScenarioApi extends AsyncDisposable {
   /** Its origin; the document is at `/openapi.json`. */
   readonly origin: string
+  /** Called when `test_trigger_tool_change` is; its answer waits for it. Changing the tools is not the API's own affair. */
+  onToolChange: () => Promise<unknown>
 }
 
 type Answer = { readonly status?: number; readonly type: string; readonly bytes: Buffer }
@@ -23,21 +25,24 @@ const ANSWERS: Readonly<Record<string, Answer>> = {
   // An API can neither ask nor log through MCP: these hold that the gateway does not do so by itself.
   test_streaming_elicitation: text('Nothing is asked.'),
   test_logging_tool: text('Nothing is logged.'),
+  test_trigger_tool_change: text('The tools have changed.'),
 }
 
 /** Starts one on a free loopback port, without authentication. */
 export async function startScenarioApi(): Promise<ScenarioApi> {
-  const server = createServer((request, response) => {
+  const changing = { onToolChange: async (): Promise<unknown> => undefined }
+  const server = createServer(async (request, response) => {
     const name = splitTarget(request.url ?? '').path.slice(1)
     const answer = ANSWERS[name]
     request.resume()
+    if (name === 'test_trigger_tool_change') await changing.onToolChange()
     if (name === 'openapi.json') sendReply(response, { status: 200, body: document() })
     else if (name === 'json_schema_2020_12_tool') sendReply(response, { status: 204 })
     else if (answer === undefined) sendReply(response, notFound)
     else response.writeHead(answer.status ?? 200, { 'content-type': answer.type }).end(answer.bytes)
   })
   const port = await listen(server, { host: '127.0.0.1', port: 0 })
-  return { origin: originOf('127.0.0.1', port), [Symbol.asyncDispose]: () => close(server) }
+  return Object.assign(changing, { origin: originOf('127.0.0.1', port), [Symbol.asyncDispose]: () => close(server) })
 }
 
 const notFound: Reply = { status: 404, body: { error: 'NOT_FOUND' } }
