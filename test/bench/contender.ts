@@ -43,6 +43,7 @@ export const contenders: readonly Contender[] = [
   { key: 'c', name: 'Gatehouse, everything on', module: 'contenders/gatehouse.ts', checksToken: true },
   { key: 'd1', name: 'MCP SDK v2 handler + jose', module: 'contenders/sdk-v2.ts', checksToken: true },
   { key: 'd2', name: 'MCP SDK v1 stateless + jose', module: 'contenders/sdk-v1.ts', checksToken: true },
+  { key: 'e', name: 'Gatehouse, pass-through', module: 'contenders/pass-through.ts', checksToken: true },
 ]
 
 /** In every answer of the upstream, so that a contender cannot be fast by not calling it. */

@@ -14,12 +14,16 @@ const body = JSON.stringify({
   stock: { berlin: 12, lisbon: 3 },
 })
 
-/** The API behind every contender: a constant answer, at once. */
+/** The same text as an MCP server answers the one call that every contender makes. */
+const mcpBody = JSON.stringify({ jsonrpc: '2.0', id: 1, result: { content: [{ type: 'text', text: body }] } })
+
+/** The API behind every contender: a constant answer, at once. At `/mcp` it is an MCP server. */
 export const start: StartContender = async () => {
-  const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }
   const server = createServer((request, response) => {
     request.resume()
-    response.writeHead(200, headers).end(body)
+    const text = request.url === '/mcp' ? mcpBody : body
+    const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) }
+    response.writeHead(200, headers).end(text)
   })
   return { url: await listen(server), headers: {}, body: '' }
 }
