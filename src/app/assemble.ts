@@ -7,7 +7,7 @@ import { createApp } from '../app.ts'
 import { type Config, isLoopback, isPublic } from '../config.ts'
 import { readOrMakeKeyFile } from '../crypto/key-file.ts'
 import { createKeyring, type Keyring } from '../crypto/keyring.ts'
-import { createEgress } from '../egress/create-egress.ts'
+import { createEgress, type EgressOptions } from '../egress/create-egress.ts'
 import { fetchDocument } from '../egress/read-document.ts'
 import { GatewayError } from '../errors.ts'
 import { type HostRules, LOOPBACK_HOSTS } from '../http/host-and-origin.ts'
@@ -50,6 +50,8 @@ export interface GatewayOptions {
   readonly now?: () => number
   /** Log lines go here instead of to standard output. */
   readonly logTo?: { write(line: string): void } | undefined
+  /** The way out: how names are resolved, which clock its deadlines run by. Default: the system's. */
+  readonly egress?: EgressOptions | undefined
 }
 
 /**
@@ -59,7 +61,7 @@ export interface GatewayOptions {
  */
 export async function assembleGateway(
   config: Config,
-  { now = Date.now, logTo }: GatewayOptions = {},
+  { now = Date.now, logTo, egress: wayOut }: GatewayOptions = {},
 ): Promise<Gateway> {
   const adminKey = readOrMakeKeyFile(join(config.keysDir, 'admin.key')).secret
   const keyring = readKeyring(config)
@@ -72,7 +74,7 @@ export async function assembleGateway(
   })
   const store = await openSqliteStore({ folder: config.dataDir })
   const closing = new AbortController()
-  const egress = createEgress()
+  const egress = createEgress(wayOut)
   const close: (() => Promise<void> | void)[] = [() => egress.close(), () => store.close(), () => log.close()]
   try {
     await checkKey(store, keyring)
