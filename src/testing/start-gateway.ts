@@ -75,7 +75,10 @@ export async function startGateway(options: TestGatewayOptions = {}): Promise<Te
       return running
     },
     async makeWorkspace(settings, reach = 'operator') {
-      const workspace = await running.gateway.manager.create(workspaceSettings.parse(settings), { keptBy: 'api', reach })
+      const workspace = await running.gateway.manager.create(workspaceSettings.parse(settings), {
+        keptBy: 'api',
+        reach,
+      })
       return { workspace, endpoint: running.gateway.publicUrl() + workspacePath(workspace) }
     },
     async restart() {
