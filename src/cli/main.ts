@@ -6,6 +6,7 @@ import { configCommand } from './config-command.ts'
 import { demoCommand } from './demo-command.ts'
 import { logsCommand } from './logs-command.ts'
 import { startCommand } from './start-command.ts'
+import { printError } from './terminal.ts'
 import { testApiCommand } from './test-api-command.ts'
 import { workspaceCommand } from './workspace-command.ts'
 
@@ -26,7 +27,7 @@ export async function main(args: readonly string[]): Promise<void> {
     await program.parseAsync(args, { from: 'user' })
   } catch (error) {
     if (!(error instanceof GatewayError)) throw error
-    process.stderr.write(`${error.message}\n`)
+    printError(error.message)
     process.exitCode = 1
   }
 }
