@@ -75,6 +75,11 @@ suite('the house', () => {
       pattern: /\bas (?:[A-Z{(]|string|number|boolean|unknown|never|readonly|typeof|keyof)/,
       rooms: [],
     },
+    {
+      name: 'no source starts a program, so no text can become a command (THREATS.md, T16)',
+      pattern: /['"](?:node:)?child_process['"]|\bprocess\.(?:binding|dlopen|execve)\b/,
+      rooms: [],
+    },
     { name: 'one file maps errors to answers', pattern: /WWW-Authenticate'\s*:/, rooms: ['http'] },
   ]
   for (const { name, pattern, rooms } of rules) {

@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { type Config, isLoopback, isPublic } from '../config.ts'
 import { readOrMakeKeyFile } from '../crypto/key-file.ts'
 import { createKeyring, type Keyring } from '../crypto/keyring.ts'
-import { createEgress } from '../egress/create-egress.ts'
+import { createEgress, type EgressOptions } from '../egress/create-egress.ts'
 import type { Egress } from '../egress/egress.ts'
 import { GatewayError } from '../errors.ts'
 import { type HostRules, LOOPBACK_HOSTS } from '../http/host-and-origin.ts'
@@ -29,6 +29,8 @@ export interface GatewayOptions {
   readonly now?: () => number
   /** Log lines go here instead of to standard output. */
   readonly logTo?: { write(line: string): void } | undefined
+  /** The way out: how names are resolved, which clock its deadlines run by. Default: the system's. */
+  readonly egress?: EgressOptions | undefined
 }
 
 /** What every way in stands on: everything but where the workspaces come from and where records go. */
@@ -55,13 +57,13 @@ export interface Foundation {
 /** @throws GatewayError `config_invalid` for keys that cannot be read or made. */
 export async function layFoundation(
   config: Config,
-  { now = Date.now, logTo }: GatewayOptions = {},
+  { now = Date.now, logTo, egress: wayOut }: GatewayOptions = {},
 ): Promise<Foundation> {
   const keyring = readKeyring(config)
   const version = await readVersion()
   const { logFormat: format, logLevel: level } = config
   const log = createLog({ format, level, destination: logTo ?? STANDARD_OUTPUT, now })
-  const egress = createEgress()
+  const egress = createEgress(wayOut)
   const keySets = new KeySets({ egress, now })
   const directory = new WorkspaceDirectory<OpenWorkspace>()
   const mcp: McpState = {

@@ -3,7 +3,7 @@ import { Command } from 'commander'
 import type { z } from 'zod'
 import { type logLine, logsAnswer } from '../api/contract.ts'
 import { addConnectionOptions, clientFrom } from './config-options.ts'
-import { print, untilStopped } from './terminal.ts'
+import { printJsonLine, printLine, untilStopped } from './terminal.ts'
 
 const POLL_MS = 500
 
@@ -21,16 +21,16 @@ export function logsCommand(): Command {
           typeof flags['workspace'] === 'string' ? { workspace: flags['workspace'] } : {}
         return client.call('GET', `/api/logs?${new URLSearchParams({ ...filter, ...query })}`, logsAnswer)
       }
-      const show = flags['json'] === true ? (line: LogLine) => `${JSON.stringify(line)}\n` : lineText
+      const show = flags['json'] === true ? printJsonLine : (line: LogLine) => printLine(lineText(line))
       let { lines } = await read({ limit: String(flags['limit']) })
-      print(lines.map(show).join(''))
+      for (const line of lines) show(line)
       if (flags['follow'] !== true) return
       const stopping = new AbortController()
       void untilStopped().then(() => stopping.abort())
       let last = lines.at(-1)?.seq ?? 0
       while (await waited(POLL_MS, stopping.signal)) {
         lines = (await read({ after: String(last), limit: '1000' })).lines
-        print(lines.map(show).join(''))
+        for (const line of lines) show(line)
         last = lines.at(-1)?.seq ?? last
       }
     })
@@ -50,5 +50,5 @@ function lineText(line: LogLine): string {
   const who = typeof line['subject'] === 'string' ? line['subject'] : '-'
   const detail = typeof line['detail'] === 'string' ? `  ${line['detail']}` : ''
   const where = typeof line['workspace'] === 'string' ? line['workspace'] : '-'
-  return `${time}  ${what}  ${line.outcome} ${status}  ${line.durationMs.toFixed(1)} ms  ${who}  ${where}  ${line.requestId}${detail}\n`
+  return `${time}  ${what}  ${line.outcome} ${status}  ${line.durationMs.toFixed(1)} ms  ${who}  ${where}  ${line.requestId}${detail}`
 }

@@ -7,6 +7,7 @@ import { demoCommand } from './demo-command.ts'
 import { logsCommand } from './logs-command.ts'
 import { protectCommand } from './protect-command.ts'
 import { startCommand } from './start-command.ts'
+import { printError } from './terminal.ts'
 import { testApiCommand } from './test-api-command.ts'
 import { workspaceCommand } from './workspace-command.ts'
 
@@ -28,7 +29,7 @@ export async function main(args: readonly string[]): Promise<void> {
     await program.parseAsync(args, { from: 'user' })
   } catch (error) {
     if (!(error instanceof GatewayError)) throw error
-    process.stderr.write(`${error.message}\n`)
+    printError(error.message)
     process.exitCode = 1
   }
 }

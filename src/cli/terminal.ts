@@ -1,3 +1,5 @@
+import { printable, printableJson } from '../records/log-text.ts'
+
 /** Resolves at Ctrl-C or a polite kill. A second one ends the process at once. */
 export function untilStopped(): Promise<void> {
   return new Promise((resolve) => {
@@ -7,8 +9,12 @@ export function untilStopped(): Promise<void> {
   })
 }
 
-/** Columns of equal width, two spaces apart; the last one is not filled. Readable without colour and in a pipe. */
-export function table(rows: readonly (readonly string[])[]): string {
+/**
+ * Columns of equal width, two spaces apart; the last one is not filled. Readable without colour and in a pipe. Cells are
+ * other people’s words: each stays on its line, without what could steer the terminal.
+ */
+export function table(cells: readonly (readonly string[])[]): string {
+  const rows = cells.map((row) => row.map(printable))
   const widths: number[] = []
   for (const row of rows) {
     for (const [column, cell] of row.entries()) widths[column] = Math.max(widths[column] ?? 0, cell.length)
@@ -27,10 +33,34 @@ export function styled(style: 'bold' | 'dim', text: string): string {
   return style === 'bold' ? `\u001b[1m${text}\u001b[22m` : `\u001b[2m${text}\u001b[22m`
 }
 
+/** Our own styles. Whatever else looks like a control sequence came from somebody’s text. */
+const STYLE = /(\u001b\[(?:1|2|22)m)/
+
+/** Prints our own text. Of what else is in it, nothing can steer the terminal or hide (THREATS.md, T16). */
 export function print(text: string): void {
-  process.stdout.write(text)
+  const parts = text.split(STYLE)
+  process.stdout.write(parts.map((part, index) => (index % 2 === 1 ? part : printableLines(part))).join(''))
+}
+
+/** Prints a line that holds other people’s words: it stays one line. */
+export function printLine(text: string): void {
+  process.stdout.write(`${printable(text)}\n`)
+}
+
+/** Says on the standard error what went wrong. */
+export function printError(message: string): void {
+  process.stderr.write(`${printableLines(message)}\n`)
 }
 
 export function printJson(value: unknown): void {
-  process.stdout.write(`${JSON.stringify(value, null, 2)}\n`)
+  process.stdout.write(`${printableJson(JSON.stringify(value, null, 2))}\n`)
+}
+
+/** One line of JSON. */
+export function printJsonLine(value: unknown): void {
+  process.stdout.write(`${printableJson(JSON.stringify(value))}\n`)
+}
+
+function printableLines(text: string): string {
+  return text.split('\n').map(printable).join('\n')
 }

@@ -5,7 +5,7 @@ import { importAnswer, toolsAnswer, workspaceAnswer } from '../api/contract.ts'
 import { GatewayError } from '../errors.ts'
 import type { AdminClient } from './admin-client.ts'
 import { addAuthOptions, addConnectionOptions, clientFrom } from './config-options.ts'
-import { print, printJson, table } from './terminal.ts'
+import { print, printJson, printLine, table } from './terminal.ts'
 import { authFrom, collect, paramsFrom, toolsFrom, upstreamFrom } from './workspace-flags.ts'
 
 type Flags = Record<string, unknown>
@@ -112,10 +112,10 @@ function importCommand(): Command {
         const result = await client.call('POST', `${pathOf(reference)}/import`, importAnswer, source)
         if (flags['json'] === true) return printJson(result)
         for (const kind of ['added', 'changed', 'removed'] as const) {
-          if (result[kind].length > 0) print(`${kind}: ${result[kind].join(', ')}\n`)
+          if (result[kind].length > 0) printLine(`${kind}: ${result[kind].join(', ')}`)
         }
         if (result.added.length + result.changed.length + result.removed.length === 0) print('Nothing has changed.\n')
-        for (const { operation, reason } of result.setAside) print(`set aside: ${operation}: ${reason}\n`)
+        for (const { operation, reason } of result.setAside) printLine(`set aside: ${operation}: ${reason}`)
       }),
     )
 }
@@ -148,7 +148,7 @@ function deleteCommand(): Command {
     .action((reference: string, flags: Flags) =>
       withClient(flags, async (client) => {
         await client.call('DELETE', pathOf(reference), z.undefined())
-        print(`${reference} is deleted.\n`)
+        printLine(`${reference} is deleted.`)
       }),
     )
 }
@@ -192,7 +192,7 @@ function savedIn(params: Readonly<Record<string, unknown>>): string {
 function printTools({ tools, setAside }: z.output<typeof toolsAnswer>): void {
   const rows = tools.map(({ enabled, name, method, path }) => [enabled ? 'on' : 'off', name, method, path])
   if (rows.length > 0) print(`\n${table([['', 'TOOL', 'METHOD', 'PATH'], ...rows])}`)
-  for (const { operation, reason } of setAside) print(`set aside: ${operation}: ${reason}\n`)
+  for (const { operation, reason } of setAside) printLine(`set aside: ${operation}: ${reason}`)
 }
 
 async function sourceFrom(spec: string): Promise<{ url: string } | { document: string }> {

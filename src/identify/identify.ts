@@ -172,10 +172,15 @@ function refusal(failure: JwtFailure): GatewayError {
   return new GatewayError('identity_provider_unavailable', failure.message, { cause, retryAfterSeconds: 5 })
 }
 
+/**
+ * An address that reads alike for every URL parser, shell and terminal: clients hand it to a browser (THREATS.md, T16). An
+ * issuer has neither query nor fragment (RFC 8414 §2), and no password.
+ */
+const PLAIN_ADDRESS = /^https?:\/\/(?:[\w.~:/[\]+=,-]|%[0-9a-f]{2})+$/i
+
 function isAuthorizationServer(issuer: string): boolean {
-  const url = URL.parse(issuer)
-  // An issuer has neither query nor fragment (RFC 8414 §2).
-  if (url === null || url.search !== '' || url.hash !== '' || url.username !== '') return false
+  const url = PLAIN_ADDRESS.test(issuer) ? URL.parse(issuer) : null
+  if (url === null) return false
   return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopbackHost(url.hostname))
 }
 

@@ -2,6 +2,8 @@ import type { RecordLine } from './record.ts'
 
 /** Control characters, line separators and marks that turn the direction of text: a name must not forge or hide a line. */
 const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g
+/** The same without those that JSON itself always escapes. */
+const UNPRINTABLE_IN_JSON = /[\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g
 const NEEDS_QUOTES = /[\s"=]/
 
 /** One message as a line to read: `22:10:03.120 warn   the message  key=value`. */
@@ -46,6 +48,12 @@ function word(text: string): string {
   return clean === '' || NEEDS_QUOTES.test(clean) ? JSON.stringify(clean) : clean
 }
 
-function printable(text: string): string {
+/** The text as one line that steers no terminal and hides nothing: what would do so is shown as `?` (THREATS.md, T16). */
+export function printable(text: string): string {
   return text.replace(UNPRINTABLE, '?')
+}
+
+/** JSON that says the same and steers no terminal either: such characters stand there as escapes. */
+export function printableJson(json: string): string {
+  return json.replace(UNPRINTABLE_IN_JSON, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }

@@ -1,5 +1,5 @@
 import { pino } from 'pino'
-import { messageText, recordText } from './log-text.ts'
+import { messageText, printableJson, recordText } from './log-text.ts'
 import type { Outcome, RecordLine } from './record.ts'
 import { isSecretName, REDACTED, redactText } from './redact.ts'
 
@@ -100,7 +100,8 @@ function redactFields(fields: LogFields): LogFields {
 }
 
 function jsonPrinter(output: Output, { level, now }: LogOptions): Printer {
-  const logger = pino({ level, base: null, timestamp: () => `,"time":${now()}` }, output)
+  const printed = { write: (line: string) => output.write(printableJson(line)) }
+  const logger = pino({ level, base: null, timestamp: () => `,"time":${now()}` }, printed)
   return {
     message: (at, message, fields) => logger[at](fields, message),
     record: (at, line) => logger[at](line, line.kind),

@@ -2,6 +2,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Config, loadConfig } from '../config.ts'
+import type { EgressOptions } from '../egress/create-egress.ts'
+import type { Reach } from '../egress/egress.ts'
 import { type RunningGateway, startServer } from '../server.ts'
 import { workspaceSettings } from '../workspaces/settings.ts'
 import { type Workspace, workspacePath } from '../workspaces/workspace.ts'
@@ -14,6 +16,8 @@ export interface TestGatewayOptions {
   /** The environment the configuration is read with; this process's own is not looked at. */
   readonly env?: Readonly<Record<string, string>>
   readonly now?: () => number
+  /** The way out: a resolver that answers as an attacker's would, a clock for its deadlines. */
+  readonly egress?: EgressOptions
 }
 
 /** A real gateway on a free port with its own store, for tests. */
@@ -26,15 +30,18 @@ export interface TestGateway extends AsyncDisposable {
   readonly adminKey: string
   /** Every line it has logged, as it would stand on standard output. */
   readonly log: readonly string[]
-  /** Makes a workspace as `/api` would and gives its endpoint. `settings` is what a POST to `/api/workspaces` takes. */
-  makeWorkspace(settings: unknown): Promise<{ readonly workspace: Workspace; readonly endpoint: string }>
+  /**
+   * Makes a workspace as `/api` would and gives its endpoint. `settings` is what a POST to `/api/workspaces` takes. The
+   * holder of the admin key is the operator; `person` is anybody else who may make workspaces.
+   */
+  makeWorkspace(settings: unknown, reach?: Reach): Promise<{ readonly workspace: Workspace; readonly endpoint: string }>
   /** Stops it and starts it again on the same port and store. */
   restart(): Promise<void>
 }
 
 /** Starts a gateway for one test; `await using` stops it and removes its folder. */
 export async function startGateway(options: TestGatewayOptions = {}): Promise<TestGateway> {
-  const { config = {}, flags = {}, env = {}, now } = options
+  const { config = {}, flags = {}, env = {}, now, egress } = options
   const folder = await mkdtemp(join(tmpdir(), 'gatehouse-test-'))
   const file = join(folder, 'gatehouse.yaml')
   // JSON is YAML too.
@@ -50,6 +57,7 @@ export async function startGateway(options: TestGatewayOptions = {}): Promise<Te
     startServer(configure(port), {
       logTo: { write: (text: string) => void log.push(text) },
       ...(now === undefined ? {} : { now }),
+      egress,
     })
   const first = await start(0).catch(async (error: unknown) => {
     await rm(folder, { recursive: true, force: true })
@@ -66,9 +74,11 @@ export async function startGateway(options: TestGatewayOptions = {}): Promise<Te
     get running() {
       return running
     },
-    async makeWorkspace(settings) {
-      const made = { keptBy: 'api', reach: 'operator' } as const
-      const workspace = await running.gateway.manager.create(workspaceSettings.parse(settings), made)
+    async makeWorkspace(settings, reach = 'operator') {
+      const workspace = await running.gateway.manager.create(workspaceSettings.parse(settings), {
+        keptBy: 'api',
+        reach,
+      })
       return { workspace, endpoint: running.gateway.publicUrl() + workspacePath(workspace) }
     },
     async restart() {

@@ -1,8 +1,12 @@
+import { GatewayError } from '../errors.ts'
 import type { ToolsSettings } from '../workspaces/settings.ts'
 import { type CheckedArguments, compileArguments } from './arguments.ts'
 import type { Arguments } from './path-template.ts'
 import { compileRequest, type UpstreamRequest } from './request.ts'
 import type { ImportedTools, SetAside, Tool } from './tool.ts'
+
+/** The longest list of tools that is made, in characters: a client reads it whole, and it is kept in memory. */
+export const listLengthMax = 50_000_000
 
 /** A tool that is switched on, ready to be called. */
 export interface CallableTool {
@@ -27,7 +31,8 @@ export interface Catalog {
 
 /**
  * Makes the catalog of a workspace. What is on is decided by name, so it survives a new import; `reads` means tools that
- * only read, by their HTTP method.
+ * only read, by their HTTP method. Throws `document_invalid` when the list would be too long: a small document whose
+ * operations share one large schema unfolds to gigabytes (THREATS.md, T15).
  */
 export function createCatalog(imported: ImportedTools, settings: ToolsSettings): Catalog {
   const isEnabled = enabledBy(settings)
@@ -38,7 +43,7 @@ export function createCatalog(imported: ImportedTools, settings: ToolsSettings):
     all,
     enabled: new Map(on.map((tool) => [tool.name, callable(tool)])),
     setAside: imported.setAside,
-    listJson: `[${on.map(listed).join(',')}]`,
+    listJson: listJsonOf(on),
     unknownNames: typeof settings === 'string' ? [] : [...new Set(settings)].filter((name) => !names.has(name)),
   }
 }
@@ -64,6 +69,23 @@ function callable(tool: Tool): CallableTool {
       return request(args)
     },
   }
+}
+
+function listJsonOf(tools: readonly Tool[]): string {
+  const items: string[] = []
+  let length = 2
+  for (const tool of tools) {
+    const item = listed(tool)
+    length += item.length + 1
+    if (length > listLengthMax) {
+      throw new GatewayError(
+        'document_invalid',
+        `The list of the ${tools.length} tools that are on would have more than ${listLengthMax} bytes. Switch on fewer, by name.`,
+      )
+    }
+    items.push(item)
+  }
+  return `[${items.join(',')}]`
 }
 
 function listed({ name, description, inputSchema, annotations }: Tool): string {

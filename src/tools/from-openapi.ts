@@ -21,6 +21,8 @@ import type {
 } from './tool.ts'
 
 const descriptionLengthMax = 2000
+/** The schemas of all tools together, in bytes: a short document whose operations share one schema unfolds to gigabytes. */
+const schemasBytesMax = 200_000_000
 
 /**
  * Makes one tool of every GET, PUT, POST, DELETE and PATCH of the document. Pure: fetches nothing.
@@ -36,11 +38,19 @@ export function importOpenApi(document: OpenApiDocument, options: ServerOptions 
   const names = toolNames(operations)
   const tools: Tool[] = []
   const refused: SetAside[] = [...setAside]
+  let bytes = 0
   for (const [index, source] of operations.entries()) {
+    if (bytes > schemasBytesMax) {
+      const reason = `the schemas of the operations before it have more than ${schemasBytesMax} bytes together`
+      refused.push({ operation: operationLabel(source.method, source.path), reason })
+      continue
+    }
     const server = serverOf([source.operation, source.pathItem, root], options)
     const made = makeTool(source, names[index] ?? '', { server, references, schemas })
-    if (made.ok) tools.push(made.tool)
-    else refused.push({ operation: operationLabel(source.method, source.path), reason: made.reason })
+    if (made.ok) {
+      tools.push(made.tool)
+      bytes += made.bytes
+    } else refused.push({ operation: operationLabel(source.method, source.path), reason: made.reason })
   }
   return { title: cleanText(textMember(member(root, 'info'), 'title'), 200), tools, setAside: refused }
 }
@@ -51,7 +61,9 @@ interface Context {
   readonly schemas: SchemaConverter
 }
 
-type Made = { readonly ok: true; readonly tool: Tool } | { readonly ok: false; readonly reason: string }
+type Made =
+  | { readonly ok: true; readonly tool: Tool; readonly bytes: number }
+  | { readonly ok: false; readonly reason: string }
 
 function makeTool(source: DocumentOperation, name: string, context: Context): Made {
   const read = readParameters(source, context.references)
@@ -76,7 +88,7 @@ function makeTool(source: DocumentOperation, name: string, context: Context): Ma
     annotations: annotate(source),
     operation,
   }
-  return { ok: true, tool }
+  return { ok: true, tool, bytes: input.bytes }
 }
 
 /** An argument of a tool before its schema is converted. */
@@ -116,7 +128,9 @@ function shapeOf(body: DocumentBody, parameters: readonly DocumentParameter[]): 
   return { kind: 'whole', argument }
 }
 
-type Input = { readonly ok: true; readonly schema: JsonSchema } | { readonly ok: false; readonly reason: string }
+type Input =
+  | { readonly ok: true; readonly schema: JsonSchema; readonly bytes: number }
+  | { readonly ok: false; readonly reason: string }
 
 function inputSchema(args: readonly Argument[], schemas: SchemaConverter): Input {
   let bytes = 0
@@ -132,6 +146,7 @@ function inputSchema(args: readonly Argument[], schemas: SchemaConverter): Input
   const required = args.filter((argument) => argument.required).map((argument) => argument.name)
   return {
     ok: true,
+    bytes: definitions.bytes,
     schema: {
       type: 'object',
       properties: Object.fromEntries(properties),

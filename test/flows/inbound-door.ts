@@ -1,4 +1,4 @@
-import { createServer } from 'node:http'
+import { createServer, type RequestListener } from 'node:http'
 import { exportJWK, generateKeyPair, type JWK, type JWTPayload, SignJWT } from 'jose'
 import { z } from 'zod'
 import { startTestApi, type TestApi } from '../../src/test-api/test-api.ts'
@@ -24,6 +24,8 @@ export interface IdentityProvider extends AsyncDisposable {
   readonly keys: unknown[]
   /** Signs with a new key from now on, and publishes only that one. */
   rotate(): Promise<void>
+  /** Answers like this from now on; undefined: well again. */
+  misbehave(answer: RequestListener | undefined): void
   token(claims?: JWTPayload, header?: Readonly<Record<string, unknown>>): Promise<string>
   stop(): Promise<void>
 }
@@ -85,8 +87,10 @@ export async function startIdentityProvider(now: () => number = Date.now): Promi
   let count = 0
   let current = await newKey('key-0')
   keys.push(current.publicJwk)
-  const server = createServer((_, response) => {
+  let fault: RequestListener | undefined
+  const server = createServer((request, response) => {
     gets += 1
+    if (fault !== undefined) return void fault(request, response)
     response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ keys }))
   })
   const issuer = await new Promise<string>((resolve, reject) => {
@@ -110,6 +114,9 @@ export async function startIdentityProvider(now: () => number = Date.now): Promi
       count += 1
       current = await newKey(`key-${count}`)
       keys.splice(0, keys.length, current.publicJwk)
+    },
+    misbehave: (answer) => {
+      fault = answer
     },
     token: (claims = {}, header = {}) =>
       sign(

@@ -10,6 +10,8 @@ export interface Home extends AsyncDisposable {
   readonly folder: string
   /** Writes `gatehouse.yaml` with a free port, and data and keys in this folder; JSON is YAML too. */
   configure(config: Readonly<Record<string, unknown>> | string): Promise<void>
+  /** Writes a file beside it. */
+  write(name: string, text: string): Promise<void>
 }
 
 /** Makes one; `await using` removes it. */
@@ -22,6 +24,7 @@ export async function makeHome(): Promise<Home> {
       const text = typeof config === 'string' ? config : JSON.stringify({ ...own, ...config })
       return writeFile(join(folder, 'gatehouse.yaml'), text)
     },
+    write: (name, text) => writeFile(join(folder, name), text),
     [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
   }
 }
