@@ -52,19 +52,21 @@ export function createStages(parts: StageParts): Stages<OpenWorkspace> {
       if (!checked.ok) throw new GatewayError('invalid_arguments', checked.reason)
       return tool.request(checked.value)
     },
-    credentialFor: ({ requestId, signal }, { credentials }) => credentials.headersFor({ requestId, signal }),
+    credentialFor: ({ requestId, signal }, { credentials }, { tool }) =>
+      credentials.of(tool.operation.security).get({ requestId, signal }),
     callUpstream: async ({ exchange, workspace: open, tool, request, credential, record }) => {
       const { workspace, credentials } = open
       const { requestId, signal } = exchange
       const server = open.apiServer(tool.tool)
+      const source = credentials.of(tool.tool.operation.security)
       let used = credential
-      const answer = await callWithRenewal(credentials, { requestId, signal }, credential, (credentialHeaders) => {
-        used = credentialHeaders
+      const answer = await callWithRenewal(source, { requestId, signal }, credential, (sent) => {
+        used = sent
         return callHttpApi({
           egress: parts.egress,
           server,
           request,
-          credentialHeaders,
+          credential: sent,
           timeoutMs: workspace.upstream.timeoutMs,
           responseBytesMax: workspace.upstream.responseBytesMax,
           reach: workspace.reach,

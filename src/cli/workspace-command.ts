@@ -116,6 +116,7 @@ function importCommand(): Command {
         }
         if (result.added.length + result.changed.length + result.removed.length === 0) print('Nothing has changed.\n')
         for (const { operation, reason } of result.setAside) print(`set aside: ${operation}: ${reason}\n`)
+        for (const warning of result.warnings) print(`warning: ${warning}\n`)
       }),
     )
 }
@@ -193,6 +194,11 @@ function printTools({ tools, setAside }: z.output<typeof toolsAnswer>): void {
   const rows = tools.map(({ enabled, name, method, path }) => [enabled ? 'on' : 'off', name, method, path])
   if (rows.length > 0) print(`\n${table([['', 'TOOL', 'METHOD', 'PATH'], ...rows])}`)
   for (const { operation, reason } of setAside) print(`set aside: ${operation}: ${reason}\n`)
+  const warnings = new Set(tools.flatMap(({ warning }) => (warning === undefined ? [] : [warning])))
+  for (const warning of warnings) {
+    const count = tools.filter((tool) => tool.warning === warning).length
+    print(`warning: ${count === 1 ? '1 tool' : `${count} tools`} cannot be called: ${warning}\n`)
+  }
 }
 
 async function sourceFrom(spec: string): Promise<{ url: string } | { document: string }> {
