@@ -1,4 +1,4 @@
-import type { HeaderSet } from './egress/merge-headers.ts'
+import type { Credential } from './credentials/credential.ts'
 import type { Exchange } from './http/exchange.ts'
 import type { Caller } from './identify/caller.ts'
 import type { McpHandler } from './mcp/answer.ts'
@@ -40,7 +40,7 @@ export async function serve<Workspace>(exchange: Exchange, stage: Stages<Workspa
         const tool = stage.findTool(caller, found, name) // what is not listed cannot be called
         stage.note(record, { toolName: name, args })
         const request = stage.checkArguments(tool, args)
-        const credential = await stage.credentialFor(exchange, found) // cached, refreshed or a login: one for all who wait
+        const credential = await stage.credentialFor(exchange, found, tool) // what its operation wants: cached, refreshed or a login
         return stage.callUpstream({ exchange, workspace: found, tool, request, credential, record }) // renewed once after a 401
       },
       toolFailed: (error) => stage.toolFailed(record, error), // told to the model in the result, or thrown on
@@ -70,7 +70,7 @@ export interface Stages<Workspace> {
   visibleTools(caller: Caller, workspace: Workspace): string
   findTool(caller: Caller, workspace: Workspace, name: string): CallableTool
   checkArguments(tool: CallableTool, args: unknown): UpstreamRequest
-  credentialFor(exchange: Exchange, workspace: Workspace): HeaderSet | Promise<HeaderSet>
+  credentialFor(exchange: Exchange, workspace: Workspace, tool: CallableTool): Credential | Promise<Credential>
   callUpstream(call: UpstreamCall<Workspace>): Promise<ToolResult>
   toolFailed(record: RecordInProgress, error: unknown): ToolResult
   sendError(exchange: Exchange, error: unknown, workspace: Workspace | undefined): void
@@ -82,7 +82,7 @@ export interface UpstreamCall<Workspace> {
   readonly workspace: Workspace
   readonly tool: CallableTool
   readonly request: UpstreamRequest
-  readonly credential: HeaderSet
+  readonly credential: Credential
   readonly record: RecordInProgress
 }
 

@@ -51,6 +51,7 @@ export const toolAnswer = z
     method: z.string(),
     path: z.string(),
     description: z.string(),
+    warning: z.string().optional().describe('Why it cannot be called as the workspace is set.'),
   })
   .meta({ id: 'Tool' })
 
@@ -70,6 +71,7 @@ export const importAnswer = z
     removed: z.array(z.string()),
     changed: z.array(z.string()).describe('Tools whose text, schema or operation is another one than before.'),
     setAside: z.array(z.object({ operation: z.string(), reason: z.string() })),
+    warnings: z.array(z.string()).describe('Tools that cannot be called as the workspace is set, and why.'),
   })
   .meta({ id: 'ImportResult' })
 

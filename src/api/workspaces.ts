@@ -1,5 +1,6 @@
 import { GatewayError } from '../errors.ts'
 import type { OpenWorkspace } from '../manage/open-workspace.ts'
+import { unmetSecurity } from '../manage/unmet-security.ts'
 import type { WorkspaceManager } from '../manage/workspace-manager.ts'
 import { viewWorkspace, type WorkspaceView } from '../manage/workspace-view.ts'
 import { compareImports } from '../tools/changes.ts'
@@ -88,7 +89,7 @@ function toolRoutes({ manager, publicUrl }: WorkspaceRoutesOptions): readonly Ro
         refuseFileKept(manager, idOf(params))
         const before = manager.opened(idOf(params))?.imported
         const workspace = await manager.import(idOf(params), body)
-        const after = openedOf(manager, workspace.id).imported
+        const { imported: after, catalog, credentials } = openedOf(manager, workspace.id)
         const changes = compareImports(before ?? { ...after, tools: [] }, after)
         return {
           workspace: viewWorkspace(workspace, publicUrl()),
@@ -96,6 +97,7 @@ function toolRoutes({ manager, publicUrl }: WorkspaceRoutesOptions): readonly Ro
           removed: changes.removed,
           changed: changes.changed.map((change) => change.name),
           setAside: after.setAside,
+          warnings: unmetSecurity(catalog, credentials),
         }
       },
     }),
@@ -128,13 +130,14 @@ function toolRoutes({ manager, publicUrl }: WorkspaceRoutesOptions): readonly Ro
   ]
 }
 
-function viewTools({ catalog }: OpenWorkspace): unknown {
+function viewTools({ catalog, credentials }: OpenWorkspace): unknown {
   const tools = catalog.all.map(({ tool, enabled }) => ({
     name: tool.name,
     enabled,
     method: tool.operation.method,
     path: tool.operation.path,
     description: tool.description,
+    warning: credentials.of(tool.operation.security).problem,
   }))
   return { tools, setAside: catalog.setAside }
 }

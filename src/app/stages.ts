@@ -62,7 +62,8 @@ export function createStages(parts: StageParts): Stages<OpenWorkspace> {
       if (!checked.ok) throw new GatewayError('invalid_arguments', checked.reason)
       return tool.request(checked.value)
     },
-    credentialFor: ({ requestId, signal }, { credentials }) => credentials.headersFor({ requestId, signal }),
+    credentialFor: ({ requestId, signal }, { credentials }, { tool }) =>
+      credentials.of(tool.operation.security).get({ requestId, signal }),
     callUpstream: (call) => callApi(call, parts),
     toolFailed: (record, error) => {
       const result = toolErrorFrom(toGatewayError(error))
@@ -82,14 +83,15 @@ async function callApi(call: UpstreamCall<OpenWorkspace>, { egress, now }: Stage
   const { workspace, credentials } = open
   const { requestId, signal } = exchange
   const server = open.apiServer(tool.tool)
+  const source = credentials.of(tool.tool.operation.security)
   let used = credential
-  const answer = await callWithRenewal(credentials, { requestId, signal }, credential, (credentialHeaders) => {
-    used = credentialHeaders
+  const answer = await callWithRenewal(source, { requestId, signal }, credential, (sent) => {
+    used = sent
     return callHttpApi({
       egress,
       server,
       request,
-      credentialHeaders,
+      credential: sent,
       timeoutMs: workspace.upstream.timeoutMs,
       responseBytesMax: workspace.upstream.responseBytesMax,
       reach: workspace.reach,
@@ -134,13 +136,14 @@ async function sendToServer(
 ) {
   const server = requireServer(mcpServer)
   const context = { requestId, signal: request.signal }
-  const credential = await credentials.headersFor(context)
-  return callWithRenewal(credentials, context, credential, (credentialHeaders) =>
+  const source = credentials.of(undefined)
+  const first = await source.get(context)
+  return callWithRenewal(source, context, first, (credential) =>
     callMcpServer({
       ...request,
       egress,
       server,
-      credentialHeaders,
+      credential,
       timeoutMs: workspace.upstream.timeoutMs,
       responseBytesMax: workspace.upstream.responseBytesMax,
       reach: workspace.reach,

@@ -116,6 +116,7 @@ function importCommand(): Command {
         }
         if (result.added.length + result.changed.length + result.removed.length === 0) print('Nothing has changed.\n')
         for (const { operation, reason } of result.setAside) printLine(`set aside: ${operation}: ${reason}`)
+        for (const warning of result.warnings) printLine(`warning: ${warning}`)
       }),
     )
 }
@@ -193,6 +194,11 @@ function printTools({ tools, setAside }: z.output<typeof toolsAnswer>): void {
   const rows = tools.map(({ enabled, name, method, path }) => [enabled ? 'on' : 'off', name, method, path])
   if (rows.length > 0) print(`\n${table([['', 'TOOL', 'METHOD', 'PATH'], ...rows])}`)
   for (const { operation, reason } of setAside) printLine(`set aside: ${operation}: ${reason}`)
+  const warnings = new Set(tools.flatMap(({ warning }) => (warning === undefined ? [] : [warning])))
+  for (const warning of warnings) {
+    const count = tools.filter((tool) => tool.warning === warning).length
+    printLine(`warning: ${count === 1 ? '1 tool' : `${count} tools`} cannot be called: ${warning}`)
+  }
 }
 
 async function sourceFrom(spec: string): Promise<{ url: string } | { document: string }> {

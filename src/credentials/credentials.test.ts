@@ -6,6 +6,7 @@ import { inspect } from 'node:util'
 import { createEgress } from '../egress/create-egress.ts'
 import { mergeHeaders } from '../egress/merge-headers.ts'
 import { upstreamSettings } from '../workspaces/settings.ts'
+import { NO_CREDENTIAL } from './credential.ts'
 import { createCredentials } from './credentials.ts'
 
 const ctx = { requestId: 'req-1' }
@@ -18,7 +19,7 @@ const world = {
 } as const
 
 const credentialsOf = (settings: unknown, params: Record<string, string> = {}) =>
-  createCredentials(upstreamSettings.parse(settings), params, world)
+  createCredentials(upstreamSettings.parse(settings), params, world).of(undefined)
 
 suite('credentials give', () => {
   const params = { key: 'k-1', user: 'ann', pw: 'p:w' }
@@ -56,8 +57,9 @@ suite('credentials give', () => {
   for (const { name, settings, headers } of cases) {
     test(name, async () => {
       const credentials = credentialsOf(settings, params)
-      assert.deepEqual(credentials.headersFor(ctx), headers)
-      assert.equal(await credentials.renew(ctx, headers), undefined)
+      const credential = await credentials.get(ctx)
+      assert.deepEqual(credential, { ...NO_CREDENTIAL, headers })
+      assert.equal(await credentials.renew(ctx, credential), undefined)
     })
   }
 })
@@ -86,13 +88,13 @@ suite('credentials refuse to call without', () => {
   for (const { name, settings, message } of cases) {
     test(name, () => {
       const credentials = credentialsOf(settings, { empty: '' })
-      assert.throws(() => credentials.headersFor(ctx), { code: 'credential_missing', message })
+      assert.throws(() => credentials.get(ctx), { code: 'credential_missing', message })
     })
   }
 
   test('a username that keeps out of the password', () => {
     const credentials = credentialsOf({ auth: { type: 'basic', username: 'a:b', password: 'c' } })
-    assert.throws(() => credentials.headersFor(ctx), { code: 'unsafe_value' })
+    assert.throws(() => credentials.get(ctx), { code: 'unsafe_value' })
   })
 })
 
@@ -117,11 +119,11 @@ test('a bearer from a login is injected, kept and renewed, and no print of the c
   const login_url = `http://127.0.0.1:${address.port}/canary-login`
   const settings = { auth: { type: 'bearer' }, headers: { 'X-User': '{{username}}' } }
   const credentials = credentialsOf(settings, { login_url, username: 'canary-user', password: 'canary-password' })
-  const first = await credentials.headersFor(ctx)
-  assert.deepEqual(first, { 'X-User': 'canary-user', Authorization: 'Bearer canary-token-1' })
-  assert.equal(credentials.headersFor(ctx), first)
+  const first = await credentials.get(ctx)
+  assert.deepEqual(first.headers, { 'X-User': 'canary-user', Authorization: 'Bearer canary-token-1' })
+  assert.equal(credentials.get(ctx), first)
   const renewed = await credentials.renew(ctx, first)
-  assert.equal(renewed?.['Authorization'], 'Bearer canary-token-2')
+  assert.equal(renewed?.headers['Authorization'], 'Bearer canary-token-2')
   assert.equal(await credentials.renew(ctx, first), renewed)
   assert.equal(logins, 2)
   const printed = inspect(credentials, { depth: 9, showHidden: true }) + JSON.stringify(credentials)

@@ -7,12 +7,14 @@ import type { ServerDescription } from '../mcp/answer.ts'
 import type { WriteRecord } from '../records/record.ts'
 import { type Catalog, createCatalog } from '../tools/catalog.ts'
 import { importDocument } from '../tools/import-document.ts'
+import { requirementsOf } from '../tools/security.ts'
 import type { ImportedTools, Tool } from '../tools/tool.ts'
 import { type ApiServer, parseServer } from '../upstream/http-api.ts'
 import { type McpServer, parseMcpServer } from '../upstream/mcp-http.ts'
 import type { Addressable } from '../workspaces/resolve.ts'
 import type { InboundAuthSettings } from '../workspaces/settings.ts'
 import { type McpSource, type Workspace, type WorkspaceDocument, workspacePath } from '../workspaces/workspace.ts'
+import { unmetSecurity } from './unmet-security.ts'
 
 /** A workspace as requests meet it: everything is compiled, nothing is read from the store. */
 export interface OpenWorkspace extends Addressable {
@@ -73,19 +75,24 @@ export async function openWorkspace(workspace: Workspace, options: OpenOptions):
   warnOfAnyAudience(workspace, options)
   const problems = await identity.start()
   for (const problem of problems) options.warn(`Workspace ${slug}: ${problem}`)
+  const world = {
+    egress: options.egress,
+    reach,
+    now: options.now,
+    writeRecord: options.writeRecord,
+    workspace: { id, slug },
+  }
+  const credentials = createCredentials(upstream, params, world, requirementsOf(imported.tools))
+  if (document !== undefined) {
+    for (const problem of unmetSecurity(catalog, credentials)) options.warn(`Workspace ${slug}: ${problem}`)
+  }
   return {
     workspace,
     path: workspacePath(workspace),
     identity,
     imported,
     catalog,
-    credentials: createCredentials(upstream, params, {
-      egress: options.egress,
-      reach,
-      now: options.now,
-      writeRecord: options.writeRecord,
-      workspace: { id, slug },
-    }),
+    credentials,
     rules,
     mcpServer: mcp === undefined ? undefined : parseMcpServer(mcp.url),
     apiServer: apiServers(),

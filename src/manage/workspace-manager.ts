@@ -195,25 +195,34 @@ export class WorkspaceManager<Open> {
 }
 
 function applyChange(before: Workspace, change: WorkspaceChange): Workspace {
-  const params = { ...before.params }
-  for (const [name, value] of Object.entries(change.params ?? {})) {
-    if (value === null) delete params[name]
-    else params[name] = value
-  }
   return {
     ...before,
     name: change.name ?? before.name,
     inbound: change.auth === undefined ? before.inbound : (change.auth ?? undefined),
     upstream: changedUpstream(before.upstream, change.upstream ?? {}),
     tools: change.tools ?? before.tools,
-    params,
+    params: changedEntries(before.params, change.params ?? {}),
   }
+}
+
+/** Null removes one, what is not mentioned stays: what nobody can read back cannot be given again. */
+function changedEntries<Value>(
+  before: Readonly<Record<string, Value>>,
+  change: Readonly<Record<string, Value | null>>,
+): Record<string, Value> {
+  const entries = new Map(Object.entries(before))
+  for (const [name, value] of Object.entries(change)) {
+    if (value === null) entries.delete(name)
+    else entries.set(name, value)
+  }
+  return Object.fromEntries(entries)
 }
 
 function changedUpstream(before: UpstreamSettings, change: UpstreamChange): UpstreamSettings {
   return {
     baseUrl: change.baseUrl === undefined ? before.baseUrl : (change.baseUrl ?? undefined),
     auth: change.auth ?? before.auth,
+    security: changedEntries(before.security, change.security ?? {}),
     headers: change.headers ?? before.headers,
     timeoutMs: change.timeoutMs ?? before.timeoutMs,
     responseBytesMax: change.responseBytesMax ?? before.responseBytesMax,

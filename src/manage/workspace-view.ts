@@ -1,4 +1,4 @@
-import type { InboundAuthSettings, UpstreamAuthSettings } from '../workspaces/settings.ts'
+import type { InboundAuthSettings, SchemeCredentialSettings, UpstreamAuthSettings } from '../workspaces/settings.ts'
 import { type Workspace, workspacePath } from '../workspaces/workspace.ts'
 
 /** Stands where a secret is kept: no answer ever holds the value itself. */
@@ -35,6 +35,9 @@ export function viewWorkspace(workspace: Workspace, publicUrl: string): Workspac
       ...upstream,
       ...(upstream.baseUrl === undefined ? {} : { baseUrl: withoutSecrets(upstream.baseUrl) }),
       auth: viewUpstreamAuth(upstream.auth),
+      security: Object.fromEntries(
+        Object.entries(upstream.security).map(([name, credential]) => [name, viewSchemeCredential(credential)]),
+      ),
       headers: masked(upstream.headers),
     },
     params: masked(workspace.params),
@@ -74,10 +77,29 @@ function viewUpstreamAuth(auth: UpstreamAuthSettings): unknown {
         login: { ...login, headers: masked(headers), body: named(body), refreshBody: named(refreshBody) },
       }
     }
-    case 'apiKey':
-      return { type: auth.type, header: auth.header, value: SAVED }
+    case 'apiKey': {
+      const { header, query, cookie } = auth
+      const place = query === undefined && cookie === undefined ? { header: header ?? 'X-Api-Key' } : { query, cookie }
+      return { type: auth.type, ...place, value: SAVED }
+    }
     case 'basic':
       return { type: auth.type, username: SAVED, password: SAVED }
+  }
+}
+
+function viewSchemeCredential(credential: SchemeCredentialSettings): unknown {
+  const { type } = credential
+  switch (type) {
+    case 'none':
+      return { type }
+    case 'bearer':
+      return { type, token: SAVED }
+    case 'apiKey': {
+      const { header, query, cookie } = credential
+      return { type, header, query, cookie, value: SAVED }
+    }
+    case 'basic':
+      return { type, username: SAVED, password: SAVED }
   }
 }
 

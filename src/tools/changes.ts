@@ -1,8 +1,16 @@
 import { isObject } from './json.ts'
 import type { ImportedTools, Tool } from './tool.ts'
 
-/** What of a tool may differ between two imports. `request`: how its arguments are sent. */
-export type ToolAspect = 'description' | 'arguments' | 'annotations' | 'method' | 'path' | 'server' | 'request'
+/** What of a tool may differ between two imports. `request`: how its arguments are sent; `security`: what credential it wants. */
+export type ToolAspect =
+  | 'description'
+  | 'arguments'
+  | 'annotations'
+  | 'method'
+  | 'path'
+  | 'server'
+  | 'request'
+  | 'security'
 
 /** The difference between two imports, by tool name in alphabetical order. A rename is one removed and one added. */
 export interface ToolChanges {
@@ -30,14 +38,24 @@ export function compareImports(before: ImportedTools, after: ImportedTools): Too
 function differences(before: Tool, after: Tool): readonly ToolAspect[] {
   const old = aspectsOf(before)
   const now = aspectsOf(after)
-  const aspects = ['description', 'arguments', 'annotations', 'method', 'path', 'server', 'request'] as const
+  const aspects = [
+    'description',
+    'arguments',
+    'annotations',
+    'method',
+    'path',
+    'server',
+    'request',
+    'security',
+  ] as const
   return aspects.filter((aspect) => canonical(old[aspect]) !== canonical(now[aspect]))
 }
 
 function aspectsOf(tool: Tool): { readonly [aspect in ToolAspect]: unknown } {
-  const { method, path, server, parameters, body } = tool.operation
+  const { method, path, server, parameters, body, security } = tool.operation
   const { description, inputSchema, annotations } = tool
-  return { description, arguments: inputSchema, annotations, method, path, server, request: { parameters, body } }
+  const request = { parameters, body }
+  return { description, arguments: inputSchema, annotations, method, path, server, request, security }
 }
 
 /** JSON with its keys in order. */

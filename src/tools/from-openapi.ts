@@ -7,6 +7,7 @@ import { createReferences, type References } from './references.ts'
 import { type DocumentBody, readBody } from './request-body.ts'
 import { createSchemaConverter, type SchemaConverter } from './schema.ts'
 import { type ConvertedSchema, schemaBytesMax, tooLarge } from './schema-draft.ts'
+import { createSecurityReader, type SecurityReader } from './security.ts'
 import { type ServerOptions, serverOf } from './servers.ts'
 import { cleanText } from './text.ts'
 import type {
@@ -35,6 +36,7 @@ export function importOpenApi(document: OpenApiDocument, options: ServerOptions 
   const references = createReferences(root)
   const schemas = createSchemaConverter(references, version)
   const { operations, setAside } = listOperations(root, references)
+  const readSecurity = createSecurityReader(root, references)
   const names = toolNames(operations)
   const tools: Tool[] = []
   const refused: SetAside[] = [...setAside]
@@ -46,7 +48,7 @@ export function importOpenApi(document: OpenApiDocument, options: ServerOptions 
       continue
     }
     const server = serverOf([source.operation, source.pathItem, root], options)
-    const made = makeTool(source, names[index] ?? '', { server, references, schemas })
+    const made = makeTool(source, names[index] ?? '', { server, references, schemas, readSecurity })
     if (made.ok) {
       tools.push(made.tool)
       bytes += made.bytes
@@ -59,6 +61,7 @@ interface Context {
   readonly server: string | undefined
   readonly references: References
   readonly schemas: SchemaConverter
+  readonly readSecurity: SecurityReader
 }
 
 type Made =
@@ -66,7 +69,10 @@ type Made =
   | { readonly ok: false; readonly reason: string }
 
 function makeTool(source: DocumentOperation, name: string, context: Context): Made {
-  const read = readParameters(source, context.references)
+  const wanted = context.readSecurity(source.operation)
+  if (!wanted.ok) return wanted
+  const { security } = wanted
+  const read = readParameters(source, context.references, security)
   if (!read.ok) return read
   const readBodyResult = readBody(source, context.references)
   if (!readBodyResult.ok) return readBodyResult
@@ -80,6 +86,7 @@ function makeTool(source: DocumentOperation, name: string, context: Context): Ma
     server: context.server,
     parameters: read.parameters.map(wireParameter),
     body: body && shape && wireBody(body, shape),
+    ...(security === undefined ? {} : { security }),
   }
   const tool = {
     name,

@@ -2,8 +2,9 @@ import { elements, isObject, type JsonObject, member, textMember } from './json.
 import { argumentName, markedName } from './names.ts'
 import { type DocumentOperation, splitPath } from './operations.ts'
 import { type References, referenceOf } from './references.ts'
+import { isSecurityPlace } from './security.ts'
 import { cleanText } from './text.ts'
-import type { OperationParameter } from './tool.ts'
+import type { OperationParameter, SecurityRequirement } from './tool.ts'
 
 const parametersMax = 300
 
@@ -41,9 +42,14 @@ const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 
 /**
  * The parameters of the path item and the operation, merged (the operation's win), each with the argument it is taken from.
- * A placeholder of the path that no parameter declares is a text; a declared one that is not in the path is left out.
+ * A placeholder of the path that no parameter declares is a text; a declared one that is not in the path is left out, and so
+ * is one that stands where a scheme of `security` has its key: that is the workspace's to send (FEATURES D17).
  */
-export function readParameters(source: DocumentOperation, references: References): ReadParameters {
+export function readParameters(
+  source: DocumentOperation,
+  references: References,
+  security?: SecurityRequirement,
+): ReadParameters {
   const found = new Map<string, DocumentParameter>()
   for (const level of [source.pathItem, source.operation]) {
     for (const raw of elements(member(level, 'parameters'))) {
@@ -59,6 +65,7 @@ export function readParameters(source: DocumentOperation, references: References
   const placeholders = placeholdersOf(pathname)
   const constants = new Set(new URLSearchParams(query).keys())
   const declared = [...found.values()].filter(({ in: place, name }) => {
+    if (isSecurityPlace(security, place, name)) return false
     // What the path itself says in its query is no choice of the caller.
     return place === 'path' ? placeholders.has(name) : place !== 'query' || !constants.has(name)
   })

@@ -6,7 +6,7 @@ const methods = ['get', 'put', 'post', 'delete', 'patch', 'head', 'options']
 const parametersMax = 1_000
 
 /**
- * A Swagger 2.0 document in the shape of OpenAPI 3.0, as far as tools are made of it: servers, paths, parameters, bodies.
+ * A Swagger 2.0 document in the shape of OpenAPI 3.0, as far as tools are made of it: servers, paths, parameters, bodies, security.
  *
  * Pure, and shallow: schemas are the document's own objects, and every `$ref` in them keeps its meaning, since what they
  * point to (`#/definitions/…`) stays where it is. What is not well formed is left for the importer to name.
@@ -19,7 +19,20 @@ export function convertSwagger(root: JsonObject): JsonObject {
     return [path, convertPathItem(item, context)] as const
   })
   const servers = serversOf(root, schemesOf(root))
-  return { ...root, openapi: '3.0.4', paths: Object.fromEntries(converted), ...(servers ? { servers } : {}) }
+  return {
+    ...root,
+    openapi: '3.0.4',
+    paths: Object.fromEntries(converted),
+    // Those of the two versions differ in `type: basic` only, which the reader knows.
+    components: { securitySchemes: member(root, 'securityDefinitions'), ...members(root, 'components') },
+    ...(servers ? { servers } : {}),
+  }
+}
+
+/** The members of the object of that name; none for anything else. */
+function members(root: JsonObject, name: string): JsonObject {
+  const found = member(root, name)
+  return isObject(found) ? found : {}
 }
 
 interface Context {

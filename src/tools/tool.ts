@@ -30,7 +30,36 @@ export interface Operation {
   readonly server: string | undefined
   readonly parameters: readonly OperationParameter[]
   readonly body: OperationBody | undefined
+  /** Absent where the document says nothing: neither for the operation nor for all of them. */
+  readonly security?: SecurityRequirement
 }
+
+/**
+ * What a call must bring, as the document says it: one of the alternatives, in its order, each with all of its schemes.
+ * No alternative, or one without a scheme: a call without a credential will do. Equal requirements of one document are one object.
+ */
+export type SecurityRequirement = readonly (readonly NamedScheme[])[]
+
+/** A security scheme under the name that the document and the settings call it by. */
+export interface NamedScheme {
+  readonly name: string
+  readonly scheme: SecurityScheme
+}
+
+/** Where a key is sent. */
+export interface KeyPlace {
+  readonly in: 'header' | 'query' | 'cookie'
+  readonly name: string
+}
+
+/** What a scheme wants on the wire. `scheme` of `http` is in lower case; `unreadable` says why nothing is known of it. */
+export type SecurityScheme =
+  | { readonly type: 'apiKey'; readonly place: KeyPlace }
+  | { readonly type: 'http'; readonly scheme: string }
+  | { readonly type: 'oauth2' }
+  | { readonly type: 'openIdConnect' }
+  | { readonly type: 'mutualTLS' }
+  | { readonly type: 'unreadable'; readonly reason: string }
 
 export interface OperationParameter {
   /** The name on the wire. */

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import http from 'node:http'
 import { after, before, suite, test } from 'node:test'
-import { type Credentials, createCredentials } from '../credentials/credentials.ts'
+import { type Credential, NO_CREDENTIAL } from '../credentials/credential.ts'
+import { createCredentials, type OperationCredential } from '../credentials/credentials.ts'
 import { createEgress } from '../egress/create-egress.ts'
 import { upstreamSettings } from '../workspaces/settings.ts'
 import { callWithRenewal } from './call-with-renewal.ts'
@@ -45,12 +46,12 @@ after(async () => {
 
 const get = (path: string): UpstreamRequest => ({ method: 'GET', path, headers: {} })
 
-function call(request: UpstreamRequest, credentialHeaders: Record<string, string> = {}, base = `${origin}/base`) {
+function call(request: UpstreamRequest, headers: Record<string, string> = {}, base = `${origin}/base`) {
   return callHttpApi({
     egress,
     server: parseServer(base),
     request,
-    credentialHeaders,
+    credential: { ...NO_CREDENTIAL, headers },
     timeoutMs: 5000,
     responseBytesMax: 10_000,
     reach: 'operator',
@@ -130,7 +131,7 @@ suite('callHttpApi', () => {
       egress,
       server: parseServer(`${origin}/base`),
       request: get('/hang'),
-      credentialHeaders: {},
+      credential: NO_CREDENTIAL,
       timeoutMs: 100,
       responseBytesMax: 10_000,
       reach: 'operator',
@@ -145,18 +146,19 @@ suite('callWithRenewal', () => {
   function loginCredentials() {
     Object.assign(api, { good: new Set(), logins: 0, calls: 0, loginStatus: 200 })
     const params = { login_url: `${origin}/auth/login`, username: 'admin', password: 'canary-password' }
-    return createCredentials(upstreamSettings.parse({ auth: { type: 'bearer' } }), params, {
+    const world = {
       egress,
       reach: 'operator',
       now: () => 1_700_000_000_000,
       writeRecord: () => {},
       workspace: { id: 'abc', slug: 'shop' },
-    })
+    } as const
+    return createCredentials(upstreamSettings.parse({ auth: { type: 'bearer' } }), params, world).of(undefined)
   }
   const ctx = { requestId: 'req-1' }
-  const callSignedIn = async (credentials: Credentials, send: Parameters<typeof callWithRenewal>[3]) =>
-    callWithRenewal(credentials, ctx, await credentials.headersFor(ctx), send)
-  const callItems = (headers: Readonly<Record<string, string>>) => call(get('/items'), headers)
+  const callSignedIn = async (source: OperationCredential, send: Parameters<typeof callWithRenewal>[3]) =>
+    callWithRenewal(source, ctx, await source.get(ctx), send)
+  const callItems = ({ headers }: Credential) => call(get('/items'), headers)
 
   test('logs in and calls in one go (D9), 50 at once with one login (D7)', async () => {
     const credentials = loginCredentials()
@@ -191,7 +193,7 @@ suite('callWithRenewal', () => {
       writeRecord: () => {},
       workspace: { id: 'a', slug: 's' },
     } as const
-    const answer = await callSignedIn(createCredentials(fixed, {}, world), callItems)
+    const answer = await callSignedIn(createCredentials(fixed, {}, world).of(undefined), callItems)
     assert.equal(answer.status, 401)
     assert.deepEqual([api.logins, api.calls], [0, 1])
   })

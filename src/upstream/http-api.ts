@@ -1,3 +1,4 @@
+import { type Credential, withCookieKeys, withQueryKeys } from '../credentials/credential.ts'
 import type { CancelSignal } from '../egress/cancel-signal.ts'
 import type { Egress, OutgoingResponse, Reach } from '../egress/egress.ts'
 import { type HeaderSet, mergeHeaders } from '../egress/merge-headers.ts'
@@ -34,8 +35,8 @@ export interface HttpApiCall {
   readonly egress: Egress
   readonly server: ApiServer
   readonly request: UpstreamRequest
-  /** They win over the request's own (FEATURES D17). */
-  readonly credentialHeaders: HeaderSet
+  /** Wins over what the request has in the same places (FEATURES D17). */
+  readonly credential: Credential
   readonly timeoutMs: number
   readonly responseBytesMax: number
   readonly reach: Reach
@@ -57,13 +58,14 @@ const CLIMBS = /(?:^|[/\\]|%2f|%5c)(?:\.|%2e){1,2}(?:$|[/\\?;]|%2f|%5c)/i
  * @throws GatewayError `unsafe_value` for a path that leaves its place, and the egress's own.
  */
 export async function callHttpApi(call: HttpApiCall): Promise<UpstreamAnswer> {
-  const { egress, request, now } = call
+  const { egress, request, credential, now } = call
+  const headers = mergeHeaders(OURS, request.headers, { 'X-Request-Id': call.requestId }, credential.headers)
   const startedAt = now()
   const response = await egress.send({
     method: request.method,
     origin: call.server.origin,
-    path: joinPath(call.server.basePath, request.path),
-    headers: mergeHeaders(OURS, request.headers, { 'X-Request-Id': call.requestId }, call.credentialHeaders),
+    path: withQueryKeys(joinPath(call.server.basePath, request.path), credential.query),
+    headers: withCookieKeys(headers, credential.cookies),
     body: request.body,
     reach: call.reach,
     timeoutMs: call.timeoutMs,
@@ -71,8 +73,9 @@ export async function callHttpApi(call: HttpApiCall): Promise<UpstreamAnswer> {
     signal: call.signal,
     calledAs: 'The API',
   })
-  const { status, headers, body } = response
-  return { status, contentType: firstOf(headers['content-type']), headers, body, durationMs: now() - startedAt }
+  const { status, body } = response
+  const contentType = firstOf(response.headers['content-type'])
+  return { status, contentType, headers: response.headers, body, durationMs: now() - startedAt }
 }
 
 /**

@@ -1,3 +1,4 @@
+import { type Credential, withCookieKeys, withQueryKeys } from '../credentials/credential.ts'
 import type { CancelSignal } from '../egress/cancel-signal.ts'
 import type { Egress, OutgoingRequest, OutgoingResponse, Reach } from '../egress/egress.ts'
 import { type HeaderSet, mergeHeaders } from '../egress/merge-headers.ts'
@@ -18,7 +19,7 @@ export interface McpServerCall {
   /** What of the caller's headers is passed on: `passedHeaders`. */
   readonly headers: HeaderSet
   /** They win over the caller's. */
-  readonly credentialHeaders: HeaderSet
+  readonly credential: Credential
   readonly body?: string | undefined
   /** Until the head of the answer, and to its end when it is no stream. */
   readonly timeoutMs: number
@@ -66,11 +67,13 @@ export function passedHeaders(headers: {
  * @throws GatewayError the egress's own, naming "The MCP server".
  */
 export function callMcpServer(call: McpServerCall): Promise<OutgoingResponse> {
+  const { credential } = call
+  const headers = mergeHeaders(call.headers, OURS, { 'X-Request-Id': call.requestId }, credential.headers)
   return call.egress.send({
     method: call.method,
     origin: call.server.origin,
-    path: call.server.path,
-    headers: mergeHeaders(call.headers, OURS, { 'X-Request-Id': call.requestId }, call.credentialHeaders),
+    path: withQueryKeys(call.server.path, credential.query),
+    headers: withCookieKeys(headers, credential.cookies),
     body: call.body,
     reach: call.reach,
     timeoutMs: call.timeoutMs,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import fc from 'fast-check'
+import { combine, keyAt, NO_CREDENTIAL } from '../credentials/credential.ts'
 import { GatewayError } from '../errors.ts'
 import { toolErrorFrom, toToolResult } from './to-tool-result.ts'
 
@@ -54,13 +55,33 @@ suite('a good answer', () => {
 })
 
 suite('an API that repeats its credential', () => {
-  const credentialHeaders = { Authorization: 'Bearer canary-token-1', 'X-Api-Key': 'canary-key-2', 'X-Tenant': 'north' }
+  const headers = { Authorization: 'Bearer canary-token-1', 'X-Api-Key': 'canary-key-2', 'X-Tenant': 'north' }
+  const credential = { ...NO_CREDENTIAL, headers }
   const body = '{"you":"Bearer canary-token-1","key":"canary-key-2","tenant":"north","name":"käse"}'
 
   for (const status of [200, 500]) {
     test(`does not show it to the caller in a ${status}`, () => {
-      const text = textOf(toToolResult(request, answer(status, 'application/json', body), credentialHeaders))
+      const text = textOf(toToolResult(request, answer(status, 'application/json', body), credential))
       assert.ok(text.endsWith('{"you":"Bearer [redacted]","key":"[redacted]","tenant":"north","name":"käse"}'))
+    })
+  }
+
+  const elsewhere = [
+    { name: 'in the query', key: keyAt({ in: 'query', name: 'k' }, 'cañary +/"key"') },
+    { name: 'in a cookie', key: keyAt({ in: 'cookie', name: 'k' }, 'canary-cookie-1') },
+    { name: 'in a cookie header', key: { ...NO_CREDENTIAL, headers: { cookie: 'a=1; k=canary-cookie-1' } } },
+    { name: 'of another HTTP scheme', key: { ...NO_CREDENTIAL, headers: { Authorization: 'Token canary-token-9' } } },
+  ]
+  for (const { name, key } of elsewhere) {
+    test(`does not show one ${name}, however it is spelled`, () => {
+      const plain = ['cañary +/"key"', 'canary-cookie-1', 'canary-token-9']
+      const texts = plain.flatMap((it) => [it, encodeURIComponent(it), encodeURIComponent(it).toLowerCase()])
+      const bodies = [...texts.map((it) => `/x?k=${it}`), new URLSearchParams({ k: plain.join() }).toString()]
+      const text = textOf(toToolResult(request, answer(200, 'application/json', JSON.stringify(bodies)), key))
+      const all = combine(...elsewhere.map((one) => one.key), keyAt({ in: 'header', name: 'X' }, 'canary-token-9'))
+      const rest = textOf(toToolResult(request, answer(200, 'application/json', JSON.stringify(bodies)), all))
+      assert.match(text, /redacted/)
+      assert.doesNotMatch(rest, /ca(?:n|ñ|%C3%B1|%c3%b1)ary/)
     })
   }
 })

@@ -1,5 +1,5 @@
 import { STATUS_CODES } from 'node:http'
-import type { HeaderSet } from '../egress/merge-headers.ts'
+import { type Credential, NO_CREDENTIAL } from '../credentials/credential.ts'
 import type { GatewayError } from '../errors.ts'
 import type { UpstreamAnswer, UpstreamRequest } from './http-api.ts'
 
@@ -28,15 +28,15 @@ const TEXT_TYPE =
 /**
  * The API's answer as a tool's result. Pure; the body's text is not changed, only cut in errors.
  *
- * An API that repeats what it was sent would show its credential to the caller: the values of `credentialHeaders` are taken
+ * An API that repeats what it was sent would show its credential to the caller: the values of `credential` are taken
  * out of texts (FEATURES D10). Not out of images, sounds and other bytes.
  */
 export function toToolResult(
   request: Pick<UpstreamRequest, 'method' | 'path'>,
   given: UpstreamAnswer,
-  credentialHeaders: HeaderSet = {},
+  credential: Credential = NO_CREDENTIAL,
 ): ToolResult {
-  const answer = withoutCredential(given, credentialHeaders)
+  const answer = withoutCredential(given, credential)
   const { status } = answer
   if (status >= 300 && status <= 399) return failure(`${answered(request, answer)}: ${explainRedirect(answer)}`)
   if (status < 200 || status > 299) return failure(explainError(request, answer))
@@ -71,28 +71,52 @@ function failure(text: string): ToolResult {
   return { content: [{ type: 'text', text }], isError: true }
 }
 
-function withoutCredential(answer: UpstreamAnswer, credentialHeaders: HeaderSet): UpstreamAnswer {
+function withoutCredential(answer: UpstreamAnswer, { headers, query, cookies }: Credential): UpstreamAnswer {
   let { body } = answer
-  for (const name in credentialHeaders) {
-    for (const secret of spellingsOf(credentialHeaders[name] ?? '')) {
-      if (secret.length < SECRET_LENGTH_MIN || !body.includes(secret)) continue
-      body = Buffer.from(
-        body.toString('latin1').replaceAll(Buffer.from(secret).toString('latin1'), '[redacted]'),
-        'latin1',
-      )
-    }
-  }
+  for (const name in headers) body = without(body, headerSpellings(name, headers[name] ?? ''))
+  for (const { value, pair } of query) body = without(body, querySpellings(value, pair))
+  for (const { value } of cookies) body = without(body, inJsonToo([value]))
   return body === answer.body ? answer : { ...answer, body }
 }
 
-/** What an answer may repeat of a header's value: the credential in it, the password inside Basic, each as JSON writes it too. */
-function spellingsOf(value: string): readonly string[] {
+function without(body: Buffer, secrets: readonly string[]): Buffer {
+  let rest = body
+  for (const secret of secrets) {
+    if (secret.length < SECRET_LENGTH_MIN || !rest.includes(secret)) continue
+    rest = Buffer.from(
+      rest.toString('latin1').replaceAll(Buffer.from(secret).toString('latin1'), '[redacted]'),
+      'latin1',
+    )
+  }
+  return rest
+}
+
+/** What an answer may repeat of a header's value: the credential in it, the password inside Basic, each cookie. */
+function headerSpellings(name: string, value: string): readonly string[] {
   const secrets = [value.replace(/^(?:Bearer|Basic) /, '')]
   if (value.startsWith('Basic ')) {
     const decoded = Buffer.from(secrets.join(), 'base64').toString('utf8')
     // The user has no colon (RFC 7617 §2), so the rest is the password.
     secrets.push(decoded, decoded.slice(decoded.indexOf(':') + 1))
   }
+  // Of another scheme: `Token abc`.
+  if (/^authorization$/i.test(name)) secrets.push(value.replace(/^[\w-]+ +/, ''))
+  if (/^cookie$/i.test(name)) secrets.push(...value.split(';').map((pair) => pair.slice(pair.indexOf('=') + 1).trim()))
+  return inJsonToo(secrets)
+}
+
+/** The key, and as it stands in an address that an answer repeats: encoded by us, by others, or as a form. */
+function querySpellings(value: string, pair: string): readonly string[] {
+  const encoded = pair.slice(pair.indexOf('=') + 1)
+  const others = [
+    encoded.replace(/%../g, (code) => code.toLowerCase()),
+    new URLSearchParams({ '': value }).toString().slice(1),
+  ]
+  return inJsonToo([...new Set([value, encoded, ...others])])
+}
+
+/** Each as JSON writes it, too. */
+function inJsonToo(secrets: readonly string[]): readonly string[] {
   const needsEscape = secrets.filter((secret) => /["\\]/.test(secret))
   return [...secrets, ...needsEscape.map((secret) => JSON.stringify(secret).slice(1, -1))]
 }

@@ -67,8 +67,29 @@ export const loginSettings = z.strictObject({
   expiresIn: pointer.optional().describe('Lifetime in seconds.'),
 })
 
+const none = z.strictObject({ type: z.literal('none') })
+
+/** A key and where it goes; at most one place. */
+const apiKey = z
+  .strictObject({
+    type: z.literal('apiKey'),
+    header: z.string().optional(),
+    query: z.string().min(1).max(200).optional(),
+    cookie: z
+      .string()
+      .max(200)
+      .regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'a cookie name has no such characters')
+      .optional(),
+    value: template,
+  })
+  .refine((it) => [it.header, it.query, it.cookie].filter((name) => name !== undefined).length <= 1, {
+    message: 'give at most one of header, query, cookie',
+  })
+
+const basic = z.strictObject({ type: z.literal('basic'), username: template, password: template })
+
 export const upstreamAuthSettings = z.discriminatedUnion('type', [
-  z.strictObject({ type: z.literal('none') }),
+  none,
   z.strictObject({
     type: z.literal('bearer'),
     token: z
@@ -77,9 +98,19 @@ export const upstreamAuthSettings = z.discriminatedUnion('type', [
       .describe('Static token. Empty with a `login_url` param: the token comes from the login.'),
     login: loginSettings.prefault({}),
   }),
-  z.strictObject({ type: z.literal('apiKey'), header: z.string().default('X-Api-Key'), value: template }),
-  z.strictObject({ type: z.literal('basic'), username: template, password: template }),
+  apiKey,
+  basic,
 ])
+
+/** The credential of one security scheme of the document. `none`: the API does not ask for it, whatever the document says. */
+export const schemeCredentialSettings = z.discriminatedUnion('type', [
+  none,
+  z.strictObject({ type: z.literal('bearer'), token: template }),
+  apiKey,
+  basic,
+])
+
+const schemeName = z.string().min(1).max(200)
 
 export const upstreamSettings = z.strictObject({
   baseUrl: z
@@ -88,7 +119,15 @@ export const upstreamSettings = z.strictObject({
     .describe('Overrides the document’s own server.'),
   auth: upstreamAuthSettings
     .default({ type: 'none' })
-    .describe('`type`: `none`; `bearer` with `token` or a login; `apiKey` with `header` and `value`; `basic`.'),
+    .describe(
+      '`type`: `none`; `bearer` with `token` or a login; `apiKey` with `value` and `header` (default `X-Api-Key`), `query` or `cookie`; `basic`.',
+    ),
+  security: z
+    .record(schemeName, schemeCredentialSettings)
+    .default({})
+    .describe(
+      'Credentials of single security schemes of the document, by their names: `bearer` with `token`; `apiKey` with `value`, sent where the document says; `basic`; `none` where the document is wrong. Sealed.',
+    ),
   headers: z
     .record(z.string(), template)
     .default({})
@@ -109,6 +148,10 @@ const { baseUrl, auth, headers, timeoutMs, responseBytesMax } = upstreamSettings
 export const upstreamChange = z.strictObject({
   baseUrl: baseUrl.nullable().describe('Null: the document’s own server counts again.'),
   auth: auth.unwrap().optional().describe('Replaces the whole sign-in, secrets included.'),
+  security: z
+    .record(schemeName, schemeCredentialSettings.nullable())
+    .optional()
+    .describe('Null removes one; what is not mentioned stays.'),
   headers: headers.unwrap().optional().describe('Replaces all of them.'),
   timeoutMs: timeoutMs.unwrap().optional(),
   responseBytesMax: responseBytesMax.unwrap().optional(),
@@ -126,6 +169,7 @@ export type JwtIssuerSettings = z.output<typeof jwtIssuerSettings>
 export type InboundAuthSettings = z.output<typeof inboundAuthSettings>
 export type LoginSettings = z.output<typeof loginSettings>
 export type UpstreamAuthSettings = z.output<typeof upstreamAuthSettings>
+export type SchemeCredentialSettings = z.output<typeof schemeCredentialSettings>
 export type UpstreamSettings = z.output<typeof upstreamSettings>
 export type UpstreamChange = z.output<typeof upstreamChange>
 export type ToolsSettings = z.output<typeof toolsSettings>

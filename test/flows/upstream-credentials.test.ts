@@ -47,11 +47,23 @@ suite('the test API lets a call in', () => {
   }
 
   for (const auth of [{ type: 'none' }, { type: 'basic', username: 'admin', password: 'password' }] as const) {
-    test(`but not in mode apikey with ${auth.type}: its 401 is a tool error (D1)`, async () => {
+    test(`but not in mode apikey with ${auth.type}: it is not even called (D1, D21)`, async () => {
       await using api = await startTestApi({ mode: 'apikey' })
       await using gateway = await startGateway()
       const source = { url: `${api.origin}/openapi.json` }
       const { endpoint } = await gateway.makeWorkspace({ name: 'Shop', source, upstream: { auth } })
+      const { isError, result } = await mcpClient(endpoint).call('getStats')
+      assert.equal(isError, true)
+      assert.match(result, /"apikey" \(a key in the header X-Api-Key\), and no credential that is set meets it/)
+      assert.equal(api.counts.calls, 0)
+    })
+
+    test(`but not in mode apikey with ${auth.type} and the word that it needs no key: its 401 is a tool error (D1)`, async () => {
+      await using api = await startTestApi({ mode: 'apikey' })
+      await using gateway = await startGateway()
+      const source = { url: `${api.origin}/openapi.json` }
+      const upstream = { auth, security: { apikey: { type: 'none' } } }
+      const { endpoint } = await gateway.makeWorkspace({ name: 'Shop', source, upstream })
       const { isError, result } = await mcpClient(endpoint).call('getStats')
       assert.equal(isError, true)
       assert.match(result, /^GET \/api\/stats answered 401 Unauthorized: .*MISSING_API_KEY/)
