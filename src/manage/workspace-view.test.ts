@@ -42,6 +42,15 @@ const upstreamAuth = fc.oneof(
   fc.record({ type: fc.constant('apiKey'), header: fc.constant('X-Key'), value: secret }),
   fc.record({ type: fc.constant('basic'), username: secret, password: secret }),
 )
+const security = fc.dictionary(
+  name,
+  fc.oneof(
+    fc.record({ type: fc.constant('none') }),
+    fc.record({ type: fc.constant('bearer'), token: secret }),
+    fc.record({ type: fc.constant('apiKey'), query: fc.constant('key'), value: secret }),
+    fc.record({ type: fc.constant('basic'), username: secret, password: secret }),
+  ),
+)
 const verifier = fc.oneof(
   fc.record({ secret }),
   fc.record({ jwksUrl: url, audience: fc.constant('mcp') }),
@@ -50,7 +59,7 @@ const verifier = fc.oneof(
 const settings = fc.record(
   {
     auth: fc.record({ authType: fc.constant('jwt'), jwt: fc.array(verifier, { minLength: 1, maxLength: 3 }) }),
-    upstream: fc.record({ baseUrl: url, auth: upstreamAuth, headers }, { requiredKeys: [] }),
+    upstream: fc.record({ baseUrl: url, auth: upstreamAuth, security, headers }, { requiredKeys: [] }),
     params: fc.dictionary(fc.constantFrom('username', 'password', 'login_url', 'region'), secret),
   },
   { requiredKeys: [] },

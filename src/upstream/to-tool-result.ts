@@ -98,10 +98,12 @@ function headerSpellings(name: string, value: string): readonly string[] {
     const decoded = Buffer.from(secrets.join(), 'base64').toString('utf8')
     // The user has no colon (RFC 7617 §2), so the rest is the password.
     secrets.push(decoded, decoded.slice(decoded.indexOf(':') + 1))
+  } else if (!value.startsWith('Bearer ') && /^authorization$/i.test(name)) {
+    // Of another scheme: `Token abc`.
+    secrets.push(value.replace(/^[\w-]+ +/, ''))
+  } else if (name.length === 6 && name.toLowerCase() === 'cookie') {
+    secrets.push(...value.split(';').map((pair) => pair.slice(pair.indexOf('=') + 1).trim()))
   }
-  // Of another scheme: `Token abc`.
-  if (/^authorization$/i.test(name)) secrets.push(value.replace(/^[\w-]+ +/, ''))
-  if (/^cookie$/i.test(name)) secrets.push(...value.split(';').map((pair) => pair.slice(pair.indexOf('=') + 1).trim()))
   return inJsonToo(secrets)
 }
 

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { suite, test } from 'node:test'
 import { z } from 'zod'
 import { adminClient, mcpClient } from '../../src/testing/clients.ts'
@@ -250,7 +252,7 @@ suite('the credentials of schemes', () => {
   const all = { security: [{ inQuery: [], inCookie: [], token: [] }] }
   const operations = { good: all, bad: all, gone: all, basic: { security: [{ basic: [] }] } }
 
-  test('reach the API and nobody else: no client, no record, no log, no answer of /api, no disk (D2, D10, D21)', async () => {
+  test('reach the API and nobody else: no client, no record, no log, no answer of /api, no file (D2, D10, D21)', async () => {
     await using api = await startRecordingApi(({ target, headers }) => {
       const decoded = decodeURIComponent(target)
       const [, basic = ''] = String(headers['authorization']).split(' ')
@@ -276,6 +278,10 @@ suite('the credentials of schemes', () => {
     const logs = await admin.send('GET', '/api/logs?limit=1000')
     const everything = [...results, made.text, shown.text, logs.text, ...gateway.log].join('\n')
     assert.doesNotMatch(everything, /canary/)
+    for (const file of await readdir(gateway.config.dataDir)) {
+      const bytes = await readFile(join(gateway.config.dataDir, file), 'latin1')
+      assert.ok(!bytes.includes('canary-'), file)
+    }
   })
 
   test('are changed one by one: null removes one, what is not mentioned stays (D21)', async () => {
