@@ -21,5 +21,5 @@ export const start: StartContender = async () => {
     request.resume()
     response.writeHead(200, headers).end(body)
   })
-  return { url: await listen(server), headers: {}, body: '' }
+  return { url: await listen(server), headers: {}, body: '', expects: UPSTREAM_MARKER }
 }
