@@ -1,4 +1,5 @@
 import { toGatewayError } from '../errors.ts'
+import { recordText } from '../store/record-text.ts'
 import type { Store } from '../store/store.ts'
 import type { Log } from './log.ts'
 import type { RecordLine, WriteRecord } from './record.ts'
@@ -43,7 +44,8 @@ class BatchedWriter {
   readonly #store: Store
   readonly #log: Log
   readonly #options: Required<RecordWriterOptions>
-  #waiting: RecordLine[] = []
+  /** As texts: a thousand lines with all their fields, alive for a quarter of a second, are costly to collect. */
+  #waiting: string[] = []
   #timer: NodeJS.Timeout | undefined
   #flushing: Promise<void> | undefined
   #isFailing = false
@@ -62,7 +64,7 @@ class BatchedWriter {
     if (this.#isClosed) return
     const line = bounded(given)
     this.#log.record(line)
-    this.#waiting.push(line)
+    this.#waiting.push(recordText(toRow(line)))
     if (this.#waiting.length > this.#options.waitingMax) this.#dropOldest()
     if (this.#waiting.length >= BATCH_LINES_MAX && !this.#isFailing) this.#begin()
     else this.#timer ??= setTimeout(() => this.#begin(), this.#delayMs()).unref()
@@ -101,7 +103,7 @@ class BatchedWriter {
       const batch = this.#waiting.slice(0, BATCH_LINES_MAX)
       this.#waiting = this.#waiting.slice(BATCH_LINES_MAX)
       try {
-        await this.#store.records.append(batch.map(toRow))
+        await this.#store.records.append(batch)
       } catch (error) {
         const isRetried = this.#refused(batch, error)
         if (isRetried) return
@@ -113,7 +115,7 @@ class BatchedWriter {
   }
 
   /** Keeps the batch for later when the store was to blame. Otherwise its lines would stand in the way of all others. */
-  #refused(batch: readonly RecordLine[], error: unknown): boolean {
+  #refused(batch: readonly string[], error: unknown): boolean {
     const { code } = toGatewayError(error)
     if (code !== 'unavailable') {
       this.#log.error('records were refused by the store', { code, lines: batch.length })

@@ -8,8 +8,9 @@ interface Migration {
   readonly statements: readonly string[]
 }
 
-const RECORD_KINDS = `'request', 'login', 'refresh'`
-const OUTCOMES = `'ok', 'tool_error', 'denied', 'failed'`
+// Comparisons, not `in (…)`: SQLite builds a table of such a list for every row, which took half the time of an insert.
+const IS_RECORD_KIND = `kind = 'request' or kind = 'login' or kind = 'refresh'`
+const IS_OUTCOME = `outcome = 'ok' or outcome = 'tool_error' or outcome = 'denied' or outcome = 'failed'`
 
 const MIGRATIONS: readonly Migration[] = [
   {
@@ -33,10 +34,10 @@ const MIGRATIONS: readonly Migration[] = [
       `create table records (
         seq integer primary key autoincrement,
         request_id text not null,
-        kind text not null check (kind in (${RECORD_KINDS})),
+        kind text not null check (${IS_RECORD_KIND}),
         at integer not null,
         duration_ms real not null,
-        outcome text not null check (outcome in (${OUTCOMES})),
+        outcome text not null check (${IS_OUTCOME}),
         code text,
         detail text,
         workspace_id text,

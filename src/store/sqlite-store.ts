@@ -1,10 +1,13 @@
 import { Kysely } from 'kysely'
 import { randomId } from '../crypto/random.ts'
 import { migrate } from './migrations.ts'
-import type { NewRecordRow, Tables } from './schema.ts'
+import { RECORD_COLUMNS } from './record-text.ts'
+import type { Tables } from './schema.ts'
 import { SqliteClient } from './sqlite-client.ts'
 import { sqliteDialect } from './sqlite-dialect.ts'
 import type { MetaTable, RecordTable, Store, WorkspaceTable } from './store.ts'
+
+const APPEND_RECORD = `insert into records (${RECORD_COLUMNS.join(', ')}) values (${RECORD_COLUMNS.map(() => '?').join(', ')})`
 
 /**
  * The store in `gatehouse.db` of a folder, which is made when it is missing.
@@ -73,13 +76,9 @@ function workspaceTable(database: Kysely<Tables>): WorkspaceTable {
 
 function recordTable(database: Kysely<Tables>, client: SqliteClient): RecordTable {
   return {
-    async append(rows) {
-      const [first] = rows
-      if (first === undefined) return
-      // Compiled once for all rows: a thousand rows are one message, one statement and one commit.
-      const { sql } = database.insertInto('records').values(recordValues(first)).compile()
-      const parameters = rows.map((row) => Object.values(recordValues(row)))
-      await database.connection().execute(() => client.batch(sql, parameters))
+    async append(records) {
+      // A thousand rows are one message, one statement and one commit.
+      if (records.length > 0) await database.connection().execute(() => client.batch(APPEND_RECORD, records))
     },
     async read(filter) {
       const oldestFirst = filter.after !== undefined && filter.before === undefined
@@ -103,32 +102,5 @@ function recordTable(database: Kysely<Tables>, client: SqliteClient): RecordTabl
         .executeTakeFirst()
       return Number(numDeletedRows)
     },
-  }
-}
-
-/** The columns in one fixed order, so that every row fits the statement that was compiled for the first. */
-function recordValues(row: NewRecordRow): NewRecordRow {
-  return {
-    request_id: row.request_id,
-    kind: row.kind,
-    at: row.at,
-    duration_ms: row.duration_ms,
-    outcome: row.outcome,
-    code: row.code,
-    detail: row.detail,
-    workspace_id: row.workspace_id,
-    workspace: row.workspace,
-    method: row.method,
-    tool: row.tool,
-    arguments: row.arguments,
-    issuer: row.issuer,
-    subject: row.subject,
-    client: row.client,
-    session: row.session,
-    protocol_version: row.protocol_version,
-    client_address: row.client_address,
-    status: row.status,
-    upstream_status: row.upstream_status,
-    upstream_ms: row.upstream_ms,
   }
 }

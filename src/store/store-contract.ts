@@ -3,6 +3,7 @@ import { suite, test } from 'node:test'
 import { createKeyring } from '../crypto/keyring.ts'
 import { GatewayError } from '../errors.ts'
 import { checkKey } from './check-key.ts'
+import { recordText } from './record-text.ts'
 import type { NewRecordRow, WorkspaceRow } from './schema.ts'
 import type { Store } from './store.ts'
 
@@ -60,6 +61,11 @@ export function exampleRecordRow(requestId: string, changes: Partial<NewRecordRo
   }
 }
 
+/** The same row as `append` takes it. */
+export function exampleRecord(requestId: string, changes: Partial<NewRecordRow> = {}): string {
+  return recordText(exampleRecordRow(requestId, changes))
+}
+
 /** Holds an engine to what `store.ts` promises. */
 export function storeContract(name: string, open: () => Promise<StoreUnderTest>): void {
   suite(`${name} keeps the contract of a store:`, () => {
@@ -73,7 +79,7 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
       await under.store.close()
       await under.store.close()
       await assert.rejects(under.store.workspaces.list(), hasCode('unavailable'))
-      await assert.rejects(under.store.records.append([exampleRecordRow('r')]), hasCode('unavailable'))
+      await assert.rejects(under.store.records.append([exampleRecord('r')]), hasCode('unavailable'))
     })
   })
 }
@@ -157,7 +163,7 @@ function recordContract(open: () => Promise<StoreUnderTest>): void {
       ...{ session: null, protocol_version: null, client_address: null, status: null, upstream_status: null },
       upstream_ms: null,
     }
-    await under.store.records.append([full, bare])
+    await under.store.records.append([recordText(full), recordText(bare)])
     const rows = await (await under.reopen()).records.read({ limit: 10 })
     assert.deepEqual(rows, [
       { seq: 1, ...full },
@@ -167,11 +173,11 @@ function recordContract(open: () => Promise<StoreUnderTest>): void {
 
   test('a batch with a bad row is refused whole', async () => {
     await using under = await open()
-    const rows = [exampleRecordRow('good'), exampleRecordRow('bad', { at: 1.5 })]
+    const rows = [exampleRecord('good'), exampleRecord('bad', { at: 1.5 })]
     await assert.rejects(under.store.records.append(rows), hasCode('internal'))
-    await assert.rejects(under.store.records.append([exampleRecordRow('bad', { at: Number.NaN })]), hasCode('internal'))
+    await assert.rejects(under.store.records.append([exampleRecord('bad', { at: Number.NaN })]), hasCode('internal'))
     assert.deepEqual(await under.store.records.read({ limit: 10 }), [])
-    await under.store.records.append([exampleRecordRow('next')])
+    await under.store.records.append([exampleRecord('next')])
     assert.equal((await under.store.records.read({ limit: 10 })).length, 1)
   })
 
@@ -180,10 +186,10 @@ function recordContract(open: () => Promise<StoreUnderTest>): void {
     const records = under.store.records
     await records.append([])
     await records.append([
-      exampleRecordRow('a'),
-      exampleRecordRow('b', { workspace_id: 'w2', tool: 'other' }),
-      exampleRecordRow('c', { kind: 'login', outcome: 'ok' }),
-      exampleRecordRow('d'),
+      exampleRecord('a'),
+      exampleRecord('b', { workspace_id: 'w2', tool: 'other' }),
+      exampleRecord('c', { kind: 'login', outcome: 'ok' }),
+      exampleRecord('d'),
     ])
     const ids = async (filter: Parameters<typeof records.read>[0]) =>
       (await records.read(filter)).map((row) => row.request_id).join('')
@@ -200,11 +206,11 @@ function recordContract(open: () => Promise<StoreUnderTest>): void {
 
   test('trimming keeps the newest, and a place in the order is never given twice', async () => {
     await using under = await open()
-    await under.store.records.append([exampleRecordRow('a'), exampleRecordRow('b'), exampleRecordRow('c')])
+    await under.store.records.append([exampleRecord('a'), exampleRecord('b'), exampleRecord('c')])
     assert.equal(await under.store.records.trim({ keep: 2 }), 1)
     assert.equal(await under.store.records.trim({ keep: 0 }), 2)
     assert.equal(await under.store.records.trim({ keep: 0 }), 0)
-    await under.store.records.append([exampleRecordRow('d')])
+    await under.store.records.append([exampleRecord('d')])
     assert.deepEqual(
       (await under.store.records.read({ limit: 10 })).map((row) => row.seq),
       [4],

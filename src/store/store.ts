@@ -1,4 +1,4 @@
-import type { NewRecordRow, RecordRow, WorkspaceRow } from './schema.ts'
+import type { RecordRow, WorkspaceRow } from './schema.ts'
 
 /**
  * Everything that outlives the process. What a promise of it acknowledges survives `kill -9` and a loss of power.
@@ -33,8 +33,8 @@ export interface WorkspaceTable {
 }
 
 export interface RecordTable {
-  /** All or none of them, in this order. */
-  append(rows: readonly NewRecordRow[]): Promise<void>
+  /** All or none of them, in this order. Each is what `recordText` made of a row. */
+  append(records: readonly string[]): Promise<void>
   /** The newest that fit the filter, or with `after` the oldest; always in the order of `seq`. */
   read(filter: RecordFilter): Promise<RecordRow[]>
   /** Deletes the oldest, so that at most `keep` are left. Gives the number of deleted rows. */

@@ -11,7 +11,8 @@ const ANSWER_TIMEOUT_MS = 120_000
 export interface BenchProcess extends AsyncDisposable {
   /** Starts the module's server in there. */
   start(module: string, setup: BenchSetup): Promise<Offer>
-  usage(): Promise<z.infer<typeof usageSchema>>
+  /** Of that process, or of the one that `pid` names, which needs `/proc`. */
+  usage(pid?: number): Promise<z.infer<typeof usageSchema>>
   load(order: LoadOrder): Promise<LoadResult>
 }
 
@@ -25,12 +26,14 @@ export function openProcess(name: string): BenchProcess {
   }
   return {
     start: async (module, setup) => offerSchema.parse(await ask({ ask: 'start', module, setup })),
-    usage: async () => usageSchema.parse(await ask({ ask: 'usage' })),
+    usage: async (pid) => usageSchema.parse(await ask({ ask: 'usage', pid })),
     load: async (order) => loadResultSchema.parse(await ask({ ask: 'load', order })),
     [Symbol.asyncDispose]: async () => {
       if (child.exitCode !== null || child.signalCode !== null) return
       const exit = once(child, 'exit')
-      child.kill()
+      // Left alone it ends by itself, and takes along what it started; a signal would not let it.
+      if (child.connected) child.disconnect()
+      else child.kill()
       await exit
     },
   }

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import type { StartContender } from './contender.ts'
 import { runLoad } from './load.ts'
 import { type Question, questionSchema } from './protocol.ts'
@@ -9,12 +10,22 @@ async function answer(question: Question): Promise<unknown> {
       return loaded.start(question.setup)
     }
     case 'usage': {
+      if (question.pid !== undefined) return usageOf(question.pid)
       const { user, system } = process.cpuUsage()
       return { cpuMicros: user + system, rssBytes: process.memoryUsage.rss() }
     }
     case 'load':
       return runLoad(question.order)
   }
+}
+
+/** From `/proc` (proc(5)): the 14th and 15th field of `stat` are its time in hundredths of a second. Linux only. */
+function usageOf(pid: number) {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    .replace(/^.*\) /, '')
+    .split(' ')
+  const kilobytes = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
+  return { cpuMicros: (Number(fields[11]) + Number(fields[12])) * 10_000, rssBytes: Number(kilobytes) * 1024 }
 }
 
 process.on('message', async (message) => {

@@ -7,6 +7,8 @@ export interface BenchSetup {
   readonly publicKey: PublicKey
   readonly issuer: string
   readonly audience: string
+  /** How many tools everybody serves; only the first is called. */
+  readonly tools: number
 }
 
 /** The JWK of a P-256 key (RFC 7518 §6.2.1). */
@@ -22,29 +24,14 @@ export interface Offer {
   readonly url: string
   readonly headers: Readonly<Record<string, string>>
   readonly body: string
+  /** Stands in every answer that counts. */
+  readonly expects: string
+  /** The process that serves it, when it is not the one that was asked to start it. */
+  readonly pid?: number | undefined
 }
 
 /** What a contender's module exports as `start`: listens on port 0 of loopback and says how to call it. It stays up until its process is ended. */
 export type StartContender = (setup: BenchSetup) => Promise<Offer>
-
-/** One competitor. `key` is what `--only` and the table call it; ratios are to the one called `a`. */
-export interface Contender {
-  readonly key: string
-  readonly name: string
-  /** Beside this file. */
-  readonly module: string
-  /** Whether it must refuse a forged token before it is measured. */
-  readonly checksToken: boolean
-}
-
-/** Everybody who takes part, in the order of the table. */
-export const contenders: readonly Contender[] = [
-  { key: 'a', name: 'bare Node hop, no token check', module: 'contenders/bare-hop.ts', checksToken: false },
-  { key: 'c', name: 'Gatehouse, everything on', module: 'contenders/gatehouse.ts', checksToken: true },
-  { key: 'd1', name: 'MCP SDK v2 handler + jose', module: 'contenders/sdk-v2.ts', checksToken: true },
-  { key: 'd2', name: 'MCP SDK v1 stateless + jose', module: 'contenders/sdk-v1.ts', checksToken: true },
-  { key: 'e', name: 'Gatehouse, pass-through', module: 'contenders/pass-through.ts', checksToken: true },
-]
 
 /** In every answer of the upstream, so that a contender cannot be fast by not calling it. */
 export const UPSTREAM_MARKER = 'answered-by-the-bench-upstream'
@@ -65,6 +52,7 @@ export function modernCall(setup: BenchSetup, url: string): Offer {
     url,
     headers: { ...commonHeaders(setup), ...headers },
     body: callBody({ name: TOOL_NAME, arguments: { id: '42' }, _meta: meta }),
+    expects: UPSTREAM_MARKER,
   }
 }
 
@@ -74,6 +62,7 @@ export function legacyCall(setup: BenchSetup, url: string): Offer {
     url,
     headers: { ...commonHeaders(setup), 'mcp-protocol-version': '2025-11-25' },
     body: callBody({ name: TOOL_NAME, arguments: { id: '42' } }),
+    expects: UPSTREAM_MARKER,
   }
 }
 

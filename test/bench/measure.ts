@@ -1,5 +1,6 @@
 import type { BenchProcess } from './bench-process.ts'
-import type { Contender, Offer } from './contender.ts'
+import type { Offer } from './contender.ts'
+import type { Contender } from './line-up.ts'
 
 /** One turn of one contender. Latencies are in microseconds; shares are of one core. */
 export interface Sample {
@@ -33,9 +34,9 @@ export async function measure(
   { contender, offer, server, upstream, load }: Stand,
   { round, connections, seconds }: { round: number; connections: number; seconds: number },
 ): Promise<Sample> {
-  const before = await Promise.all([server.usage(), upstream.usage()])
+  const before = await Promise.all([server.usage(offer.pid), upstream.usage()])
   const result = await load.load({ offer, connections, seconds })
-  const after = await Promise.all([server.usage(), upstream.usage()])
+  const after = await Promise.all([server.usage(offer.pid), upstream.usage()])
   const cpuMicros = after[0].cpuMicros - before[0].cpuMicros
   const elapsedMicros = result.elapsedMs * 1000
   const { calls, errors, p50, p99 } = result

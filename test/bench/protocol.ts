@@ -1,7 +1,13 @@
 import { z } from 'zod'
 
 /** The bench and its processes speak over Node's own channel; both sides read what comes with these. */
-export const offerSchema = z.object({ url: z.string(), headers: z.record(z.string(), z.string()), body: z.string() })
+export const offerSchema = z.object({
+  url: z.string(),
+  headers: z.record(z.string(), z.string()),
+  body: z.string(),
+  expects: z.string(),
+  pid: z.number().optional(),
+})
 
 const setupSchema = z.object({
   upstreamOrigin: z.string(),
@@ -9,15 +15,24 @@ const setupSchema = z.object({
   publicKey: z.object({ kty: z.string(), crv: z.string(), x: z.string(), y: z.string() }),
   issuer: z.string(),
   audience: z.string(),
+  tools: z.number(),
 })
+
+const signerSchema = z.object({ privateKeyPem: z.string(), issuer: z.string(), audience: z.string() })
 
 /** What the bench asks of a process, one question at a time. */
 export const questionSchema = z.discriminatedUnion('ask', [
   z.object({ ask: z.literal('start'), module: z.string(), setup: setupSchema }),
-  z.object({ ask: z.literal('usage') }),
+  z.object({ ask: z.literal('usage'), pid: z.number().optional() }),
   z.object({
     ask: z.literal('load'),
-    order: z.object({ offer: offerSchema, connections: z.number(), seconds: z.number() }),
+    order: z.object({
+      offer: offerSchema,
+      connections: z.number(),
+      seconds: z.number(),
+      callsPerSecond: z.number().optional(),
+      signer: signerSchema.optional(),
+    }),
   }),
 ])
 
@@ -37,6 +52,7 @@ export const usageSchema = z.object({ cpuMicros: z.number(), rssBytes: z.number(
 export const loadResultSchema = z.object({
   calls: z.number(),
   errors: z.number(),
+  late: z.number(),
   elapsedMs: z.number(),
   p50: z.number(),
   p99: z.number(),

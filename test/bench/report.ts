@@ -76,10 +76,11 @@ interface Measured {
   readonly loadOnly: number
   readonly rounds: number
   readonly seconds: number
+  readonly tools: number
 }
 
 /** The medians as a table of plain text. */
-export function table({ samples, loadOnly, rounds, seconds }: Measured): string {
+export function table({ samples, loadOnly, rounds, seconds, tools }: Measured): string {
   const head = [
     '',
     'conns',
@@ -118,7 +119,7 @@ export function table({ samples, loadOnly, rounds, seconds }: Measured): string 
   )
   return [
     describeMachine(),
-    `Medians of ${rounds} rounds of ${seconds} s each, everybody in turn. The load generator alone: ${loadOnly} calls/s.`,
+    `Medians of ${rounds} rounds of ${seconds} s each, everybody in turn, ${tools} tools each. The load generator alone: ${loadOnly} calls/s.`,
     '',
     ...text,
     '',

@@ -25,5 +25,5 @@ export const start: StartContender = async () => {
     const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) }
     response.writeHead(200, headers).end(text)
   })
-  return { url: await listen(server), headers: {}, body: '' }
+  return { url: await listen(server), headers: {}, body: '', expects: UPSTREAM_MARKER }
 }

@@ -2,8 +2,9 @@ import { createServer } from 'node:http'
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js'
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js'
 import { z } from 'zod'
-import { legacyCall, type StartContender, TOOL_NAME } from '../contender.ts'
+import { legacyCall, type StartContender } from '../contender.ts'
 import { listen } from '../listen.ts'
+import { toolNames } from '../tools.ts'
 import { readJsonBody } from './read-body.ts'
 import { upstreamCall } from './upstream-call.ts'
 import { verifyWithJose } from './verify.ts'
@@ -17,11 +18,14 @@ export const start: StartContender = async (setup) => {
   const callUpstream = upstreamCall(setup.upstreamOrigin)
   const verify = await verifyWithJose(setup)
   const inputSchema = { id: z.string() }
+  const names = toolNames(setup.tools)
   const makeServer = () => {
     const server = new McpServer({ name: 'bench', version: '1.0.0' })
-    server.registerTool(TOOL_NAME, { description: 'Returns one item.', inputSchema }, async ({ id }) => ({
-      content: [{ type: 'text', text: await callUpstream(id) }],
-    }))
+    for (const name of names) {
+      server.registerTool(name, { description: 'Returns one item.', inputSchema }, async ({ id }) => ({
+        content: [{ type: 'text', text: await callUpstream(id) }],
+      }))
+    }
     return server
   }
   const server = createServer(async (request, response) => {

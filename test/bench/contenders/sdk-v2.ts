@@ -2,25 +2,29 @@ import { createServer } from 'node:http'
 import { toNodeHandler } from '@modelcontextprotocol/node'
 import { createMcpHandler, McpServer } from '@modelcontextprotocol/server'
 import { z } from 'zod'
-import { modernCall, type StartContender, TOOL_NAME } from '../contender.ts'
+import { modernCall, type StartContender } from '../contender.ts'
 import { listen } from '../listen.ts'
+import { toolNames } from '../tools.ts'
 import { readJsonBody } from './read-body.ts'
 import { upstreamCall } from './upstream-call.ts'
 import { verifyWithJose } from './verify.ts'
 
 /**
- * The official SDK, version 2, as leanly as its interface allows: one tool, a plain JSON answer, the newest revision only, the
+ * The official SDK, version 2, as leanly as its interface allows: a plain JSON answer, the newest revision only, the
  * schema made once. The handler makes a server for each request; that is its design.
  */
 export const start: StartContender = async (setup) => {
   const callUpstream = upstreamCall(setup.upstreamOrigin)
   const verify = await verifyWithJose(setup)
   const inputSchema = z.object({ id: z.string() })
+  const names = toolNames(setup.tools)
   const makeServer = () => {
     const server = new McpServer({ name: 'bench', version: '1.0.0' })
-    server.registerTool(TOOL_NAME, { description: 'Returns one item.', inputSchema }, async ({ id }) => ({
-      content: [{ type: 'text', text: await callUpstream(id) }],
-    }))
+    for (const name of names) {
+      server.registerTool(name, { description: 'Returns one item.', inputSchema }, async ({ id }) => ({
+        content: [{ type: 'text', text: await callUpstream(id) }],
+      }))
+    }
     return server
   }
   const handle = toNodeHandler(createMcpHandler(makeServer, { legacy: 'reject' }))
