@@ -211,7 +211,8 @@ const configurations: readonly Omit<UnsafeStart, 'args'>[] = [
   },
 ]
 
-suite('T4: the process does not start', () => {
+// Side by side: each start is a process with a folder of its own.
+suite('T4: the process does not start', { concurrency: 4 }, () => {
   for (const { name, config = {}, args = [], env = {}, says } of starts) {
     test(`with ${name}`, async () => {
       await using home = await makeHome()

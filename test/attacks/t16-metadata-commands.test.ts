@@ -236,6 +236,14 @@ suite('T16: nothing that somebody else wrote steers the terminal in which it is 
     assert.doesNotMatch(gateway.log.join(''), UNPRINTABLE)
   })
 
+  test('a config file with such a name', async () => {
+    await using own = await makeHome()
+    await own.write('gatehouse\u001b[2J\u009b31m.yaml', '{}')
+    await using gatehouse = runGatehouse(own.folder, ['config', 'check', 'gatehouse\u001b[2J\u009b31m.yaml'])
+    assert.equal(await gatehouse.exit, 0, gatehouse.stderr())
+    assert.match(gatehouse.stdout(), /^gatehouse\?\[2J\?31m\.yaml is good/)
+  })
+
   for (const logFormat of ['text', 'json']) {
     test(`a config file with such names, started with the log as ${logFormat}`, async () => {
       await using own = await makeHome()
