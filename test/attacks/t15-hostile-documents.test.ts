@@ -20,7 +20,8 @@ import { HOSTILE_DOCUMENTS, type HostileDocument } from './support/hostile-docum
  */
 const SECRET = 'kanarienvogelruf-in-a-file'
 /** On a machine that runs other tests too; without the guards it is many seconds, or for ever. */
-const IMPORT_MS_MAX = 20_000
+// What the product promises: reading a document takes a minute at most.
+const IMPORT_MS_MAX = 60_000
 const ANSWER_MS_MAX = 3_000
 
 let shop: Shop
