@@ -2,6 +2,7 @@ import { z } from 'zod'
 import {
   inboundAuthSettings,
   paramsSettings,
+  rateLimitingSettings,
   sourceSettings,
   toolsSettings,
   upstreamChange,
@@ -15,6 +16,7 @@ export const changeWorkspaceBody = z
   .strictObject({
     name: z.string().trim().min(1).max(100).optional(),
     auth: inboundAuthSettings.nullable().optional().describe('Null: the gateway’s own setting counts.'),
+    rateLimiting: rateLimitingSettings.nullable().optional().describe('Null: the gateway’s own setting counts.'),
     upstream: upstreamChange.optional(),
     params: z.record(paramsSettings.keyType, z.string().max(8192).nullable()).optional().describe('Null removes one.'),
     tools: toolsSettings.optional(),
@@ -35,6 +37,7 @@ export const workspaceAnswer = z
     url: z.string().describe('The MCP endpoint.'),
     keptBy: z.enum(['file', 'api']),
     auth: z.unknown(),
+    rateLimiting: rateLimitingSettings.nullable(),
     upstream: z.unknown(),
     params: z.record(z.string(), saved),
     tools: toolsSettings,

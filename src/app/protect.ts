@@ -36,6 +36,7 @@ export async function assembleProtect(
       keptBy: 'file',
       reach: 'operator',
       inbound: undefined,
+      rateLimiting: undefined,
       upstream,
       params: {},
       tools: 'all',

@@ -42,6 +42,9 @@ export function createStages(parts: StageParts): Stages<OpenWorkspace> {
     identify: (exchange, { identity, workspace }) => identity.identify(exchange, workspace.id),
     readMessage: (exchange, { mcpServer }) => readMessage(exchange, { anyRevision: mcpServer !== undefined }),
     findSession: (exchange, message, caller, open) => findSession(exchange, message, ownerOf(caller, open), parts.mcp),
+    limit: ({ clientAddress: address }, caller, { checkLimits }, message) => {
+      checkLimits?.({ caller, address, tool: toolOf(message), now: parts.now() })
+    },
     authorize: (caller, open, message) => authorize(caller, wishOf(message), termsOf(caller, open)),
     accept: (exchange, session) => {
       if (session?.sse !== undefined) exchange.answerOn(session.sse.stream)
@@ -175,6 +178,12 @@ function termsOf(caller: Caller, { rules, identity }: OpenWorkspace): Terms {
 }
 
 const GREETINGS: ReadonlySet<string> = new Set(['initialize', 'ping', 'server/discover', 'tools/list'])
+
+function toolOf(message: Message): string | undefined {
+  if (message.kind !== 'request' || message.method !== 'tools/call') return undefined
+  const { name } = message.params
+  return typeof name === 'string' ? name : ''
+}
 
 function wishOf(message: Message): Wish {
   if (message.kind === 'notification') return { kind: 'greeting' }

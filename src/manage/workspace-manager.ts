@@ -36,6 +36,7 @@ export interface ManagerOptions<Open> {
 export interface WorkspaceChange {
   readonly name?: string | undefined
   readonly auth?: WorkspaceSettings['auth'] | null | undefined
+  readonly rateLimiting?: WorkspaceSettings['rateLimiting'] | null | undefined
   readonly upstream?: UpstreamChange | undefined
   readonly params?: Readonly<Record<string, string | null>> | undefined
   readonly tools?: WorkspaceSettings['tools'] | undefined
@@ -107,6 +108,7 @@ export class WorkspaceManager<Open> {
         name: settings.name,
         ...made,
         inbound: settings.auth,
+        rateLimiting: settings.rateLimiting,
         upstream: settings.upstream,
         params: settings.params,
         tools: settings.tools,
@@ -128,9 +130,12 @@ export class WorkspaceManager<Open> {
 
   /** Puts all settings of the config file in place; id, slug and document stay. */
   replaceSettings(reference: string, settings: Omit<WorkspaceSettings, 'source' | 'slug'>): Promise<Workspace> {
-    const { name, auth, upstream, params, tools } = settings
+    const { name, auth, rateLimiting, upstream, params, tools } = settings
     return this.#inTurn(() =>
-      this.#replace(reference, (before) => ({ ...before, name, inbound: auth, upstream, params, tools })),
+      this.#replace(reference, (before) => ({
+        ...before,
+        ...{ name, inbound: auth, rateLimiting, upstream, params, tools },
+      })),
     )
   }
 
@@ -199,6 +204,7 @@ function applyChange(before: Workspace, change: WorkspaceChange): Workspace {
     ...before,
     name: change.name ?? before.name,
     inbound: change.auth === undefined ? before.inbound : (change.auth ?? undefined),
+    rateLimiting: change.rateLimiting === undefined ? before.rateLimiting : (change.rateLimiting ?? undefined),
     upstream: changedUpstream(before.upstream, change.upstream ?? {}),
     tools: change.tools ?? before.tools,
     params: changedEntries(before.params, change.params ?? {}),

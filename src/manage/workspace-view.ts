@@ -13,6 +13,8 @@ export interface WorkspaceView {
   readonly keptBy: Workspace['keptBy']
   /** Null: the gateway's own setting counts. */
   readonly auth: unknown
+  /** Null: the gateway's own setting counts. */
+  readonly rateLimiting: Workspace['rateLimiting'] | null
   readonly upstream: unknown
   readonly params: Readonly<Record<string, typeof SAVED>>
   readonly tools: Workspace['tools']
@@ -31,6 +33,7 @@ export function viewWorkspace(workspace: Workspace, publicUrl: string): Workspac
     url: publicUrl + workspacePath(workspace),
     keptBy: workspace.keptBy,
     auth: workspace.inbound === undefined ? null : viewInbound(workspace.inbound),
+    rateLimiting: workspace.rateLimiting ?? null,
     upstream: {
       ...upstream,
       ...(upstream.baseUrl === undefined ? {} : { baseUrl: withoutSecrets(upstream.baseUrl) }),

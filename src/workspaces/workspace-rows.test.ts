@@ -21,6 +21,7 @@ const bare: Workspace = {
   keptBy: 'file',
   reach: 'operator',
   inbound: undefined,
+  rateLimiting: undefined,
   upstream: upstreamSettings.parse({}),
   params: {},
   tools: 'reads',

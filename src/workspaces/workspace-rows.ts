@@ -4,7 +4,13 @@ import { seal, unseal } from '../crypto/seal.ts'
 import { GatewayError } from '../errors.ts'
 import type { WorkspaceRow } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
-import { inboundAuthSettings, paramsSettings, toolsSettings, upstreamSettings } from './settings.ts'
+import {
+  inboundAuthSettings,
+  paramsSettings,
+  rateLimitingSettings,
+  toolsSettings,
+  upstreamSettings,
+} from './settings.ts'
 import type { Workspace, WorkspaceDocument } from './workspace.ts'
 
 /** The workspaces in the store. Everything that may be a secret is sealed before it leaves this file. */
@@ -37,6 +43,7 @@ export interface UnreadableWorkspace {
 /** What is sealed together: the settings that can hold secrets. */
 const sealedSettings = z.strictObject({
   inbound: inboundAuthSettings.optional(),
+  rateLimiting: rateLimitingSettings.optional(),
   upstream: upstreamSettings,
   params: paramsSettings,
 })
@@ -74,9 +81,9 @@ export function createWorkspaceRows(store: Store, keyring: Keyring): WorkspaceRo
 }
 
 function toRow(workspace: Workspace, keyring: Keyring): WorkspaceRow {
-  const { id, inbound, upstream, params, document } = workspace
+  const { id, inbound, rateLimiting, upstream, params, document } = workspace
   // Parsed on the way in too: what could not be read back must not be kept.
-  const settings = sealedSettings.parse({ inbound, upstream, params })
+  const settings = sealedSettings.parse({ inbound, rateLimiting, upstream, params })
   return {
     id,
     slug: workspace.slug,
@@ -104,6 +111,7 @@ function fromRow(row: WorkspaceRow, keyring: Keyring): Workspace {
     keptBy: row.kept_by,
     reach: row.reach,
     inbound: settings.inbound,
+    rateLimiting: settings.rateLimiting,
     upstream: settings.upstream,
     params: settings.params,
     tools: toolsSettings.parse(JSON.parse(row.tools)),
