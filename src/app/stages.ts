@@ -186,9 +186,13 @@ function toolOf(message: Message): string | undefined {
 }
 
 function wishOf(message: Message): Wish {
-  if (message.kind === 'notification') return { kind: 'greeting' }
-  if (message.kind !== 'request') return { kind: 'other' }
-  if (message.method !== 'tools/call') return { kind: GREETINGS.has(message.method) ? 'greeting' : 'other' }
+  if (message.kind !== 'request' && message.kind !== 'notification') return { kind: 'other' }
+  const { kind, method } = message
+  // By its method, with or without an id: a server that does not ask for one would call the tool all the same.
+  if (method !== 'tools/call') {
+    const isGreeting = kind === 'request' ? GREETINGS.has(method) : method.startsWith('notifications/')
+    return { kind: isGreeting ? 'greeting' : 'other' }
+  }
   const { name } = message.params
   if (typeof name === 'string') return { kind: 'tool', name }
   throw new GatewayError('invalid_params', 'Invalid params: name must be a string.')
