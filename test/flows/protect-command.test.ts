@@ -185,7 +185,13 @@ suite('gatehouse protect does not start', { concurrency: 2 }, () => {
   for (const [name, args, message] of cases) {
     test(name, async () => {
       const given = args.map((arg) => (arg === 'URL' ? server.url : arg))
-      const { code, stdout, stderr } = await folder.run(['protect', ...given])
+      await using command = folder.spawn(['protect', ...given])
+      // One that starts after all is killed: nothing would end it.
+      const started = command.sees(/Protecting/).then(
+        () => command.stop('SIGKILL'),
+        () => command.ended,
+      )
+      const { code, stdout, stderr } = await started
       assert.equal(code, 1, stdout)
       assert.match(stderr, message)
       assert.doesNotMatch(stderr, /\n +at /, 'no stack')
