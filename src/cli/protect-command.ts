@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { type Config, isPublic } from '../config.ts'
+import { type Config, configSchema, isPublic } from '../config.ts'
 import { GatewayError } from '../errors.ts'
 import { problemsOf, upstreamSettings } from '../workspaces/settings.ts'
 import type { McpSource } from '../workspaces/workspace.ts'
@@ -24,7 +24,7 @@ export function protectCommand(): Command {
   return command
     .option('--public-tools <list>', 'tools that everybody may call, without a token')
     .option('--tools <list>', 'offer only these tools')
-    .option('--tool-scopes <name=list>', 'scopes that this tool needs besides; repeat for more', collect, [])
+    .option('--tool-scopes <name=list>', 'scopes that this tool needs besides; repeat for more', collectFlags)
     .option('--bearer <token>', 'token that the MCP server wants from us, or @file')
     .option('--api-key <key>', 'API key that the MCP server wants from us, or @file')
     .option('--api-key-header <name>', 'header of the API key', 'X-Api-Key')
@@ -35,10 +35,13 @@ export function protectCommand(): Command {
     .action(protect)
 }
 
+const collectFlags = (value: string, before: readonly string[] = []) => collect(value, before)
+
 async function protect(url: string, flags: Flags): Promise<void> {
   const ports = [flags['httpPort'], flags['ssePort']].filter((port) => port !== undefined)
   const { config, allPorts } = configOf(flags, ports)
   const target = { mcp: sourceOf(url, flags), upstream: upstreamOf(flags) }
+  refuseRulesForNobody(target.mcp, config)
   // Before anything is said: whoever reads that we listen may ask us to stop at once.
   const stopped = untilStopped()
   const { startProtect } = await import('../server.ts')
@@ -69,12 +72,26 @@ function configOf(flags: Flags, ports: readonly unknown[]): { config: Config; al
     timeoutMs,
     ...rest
   } = flags
-  const configs = (ports.length === 0 ? [undefined] : ports).map((port) =>
-    configFrom({ ...rest, port }, { file: undefined }),
+  const [first, ...more] = ports
+  const config = configFrom({ ...rest, port: first }, { file: undefined })
+  const others = more.map(portOf).filter((port) => port === 0 || port !== config.port)
+  return { config, allPorts: [config.port, ...others] }
+}
+
+function portOf(given: unknown): number {
+  const parsed = configSchema.shape.port.safeParse(given)
+  if (parsed.success) return parsed.data
+  throw new GatewayError('config_invalid', `protect: port: ${problemsOf(parsed.error).join('; ')}`)
+}
+
+/** Where nobody is asked who he is, these rules would let everybody do everything, in silence. */
+function refuseRulesForNobody({ publicTools, toolScopes }: McpSource, { auth }: Config): void {
+  if (auth !== undefined && auth.authType !== 'none') return
+  if (publicTools.length === 0 && toolScopes.size === 0) return
+  throw new GatewayError(
+    'config_invalid',
+    'protect: --public-tools and --tool-scopes need to know who calls. Set --jwks-url, --jwt-secret or --public-key.',
   )
-  const [config] = configs
-  if (config === undefined) throw new GatewayError('config_invalid', 'There is no port to listen on.')
-  return { config, allPorts: [...new Set(configs.map(({ port }) => port))] }
 }
 
 function sourceOf(url: string, flags: Flags): McpSource {
@@ -103,7 +120,11 @@ function toolScopesOf(given: unknown): ReadonlyMap<string, readonly string[]> {
 
 function upstreamOf(flags: Flags) {
   const { timeoutMs } = flags
-  const timeout = timeoutMs === undefined ? {} : { timeoutMs: Number(timeoutMs) }
+  if (flags['bearer'] !== undefined && flags['apiKey'] !== undefined) {
+    throw new GatewayError('config_invalid', 'protect: take --bearer or --api-key, not both.')
+  }
+  const timeout =
+    timeoutMs === undefined ? {} : { timeoutMs: /^\d+$/.test(String(timeoutMs)) ? Number(timeoutMs) : timeoutMs }
   const parsed = upstreamSettings.safeParse({ auth: upstreamFrom(flags)?.auth, ...timeout })
   if (parsed.success) return parsed.data
   throw new GatewayError('config_invalid', `protect: ${problemsOf(parsed.error).join('; ')}`)
