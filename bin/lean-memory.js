@@ -3,6 +3,14 @@
 const FLAGS = ['--max-semi-space-size=8', '--heap-growing-percent=20']
 const OWN_CHOICE = /semi-space|heap-growing|max-old-space|max-heap/
 
+// One arena for all threads, since glibc keeps freed memory in one for each; and fixed thresholds, since the ones it learns let
+// it keep what a start or a burst has freed (measured: 189 MB without them, 159 to 166 with).
+const MALLOC = {
+  MALLOC_ARENA_MAX: '1',
+  MALLOC_TRIM_THRESHOLD_: '131072',
+  MALLOC_MMAP_THRESHOLD_: '131072',
+}
+
 /**
  * Starts this program again with flags that keep its memory small; returns when it has them, or cannot have them.
  *
@@ -13,7 +21,6 @@ export function restartLean() {
   const { platform, execPath, execArgv, argv, env } = process
   if (platform === 'win32' || process.execve === undefined) return
   if (OWN_CHOICE.test([...execArgv, env.NODE_OPTIONS].join(' '))) return
-  // One arena for all threads: glibc otherwise keeps freed memory in one for each.
-  const lean = { MALLOC_ARENA_MAX: '1', ...env }
+  const lean = { ...MALLOC, ...env }
   process.execve(execPath, [execPath, ...FLAGS, ...execArgv, ...argv.slice(1)], lean)
 }
