@@ -2,6 +2,7 @@ import { createApp } from '../app.ts'
 import type { Config } from '../config.ts'
 import { randomId } from '../crypto/random.ts'
 import { openWorkspace } from '../manage/open-workspace.ts'
+import type { AccessSettings } from '../workspaces/access-settings.ts'
 import type { UpstreamSettings } from '../workspaces/settings.ts'
 import type { McpSource, Workspace } from '../workspaces/workspace.ts'
 import type { Gateway } from './assemble.ts'
@@ -10,6 +11,7 @@ import { type GatewayOptions, layFoundation } from './foundation.ts'
 /** One MCP server, and how it is reached. */
 export interface Protected {
   readonly mcp: McpSource
+  readonly access: AccessSettings
   readonly upstream: UpstreamSettings
 }
 
@@ -21,7 +23,7 @@ export interface Protected {
  */
 export async function assembleProtect(
   config: Config,
-  { mcp, upstream }: Protected,
+  { mcp, access, upstream }: Protected,
   options: GatewayOptions = {},
 ): Promise<Gateway> {
   const foundation = await layFoundation(config, options)
@@ -36,6 +38,7 @@ export async function assembleProtect(
       keptBy: 'file',
       reach: 'operator',
       inbound: undefined,
+      access,
       upstream,
       params: {},
       tools: 'all',

@@ -1,6 +1,7 @@
 import { randomId } from '../crypto/random.ts'
 import type { Reach } from '../egress/egress.ts'
 import { GatewayError } from '../errors.ts'
+import { type AccessChange, changedAccess } from '../workspaces/access-settings.ts'
 import type { SourceSettings, UpstreamChange, UpstreamSettings, WorkspaceSettings } from '../workspaces/settings.ts'
 import type { Workspace, WorkspaceDocument } from '../workspaces/workspace.ts'
 
@@ -36,6 +37,7 @@ export interface ManagerOptions<Open> {
 export interface WorkspaceChange {
   readonly name?: string | undefined
   readonly auth?: WorkspaceSettings['auth'] | null | undefined
+  readonly access?: AccessChange | undefined
   readonly upstream?: UpstreamChange | undefined
   readonly params?: Readonly<Record<string, string | null>> | undefined
   readonly tools?: WorkspaceSettings['tools'] | undefined
@@ -107,6 +109,7 @@ export class WorkspaceManager<Open> {
         name: settings.name,
         ...made,
         inbound: settings.auth,
+        access: settings.access,
         upstream: settings.upstream,
         params: settings.params,
         tools: settings.tools,
@@ -128,9 +131,9 @@ export class WorkspaceManager<Open> {
 
   /** Puts all settings of the config file in place; id, slug and document stay. */
   replaceSettings(reference: string, settings: Omit<WorkspaceSettings, 'source' | 'slug'>): Promise<Workspace> {
-    const { name, auth, upstream, params, tools } = settings
+    const { name, auth, access, upstream, params, tools } = settings
     return this.#inTurn(() =>
-      this.#replace(reference, (before) => ({ ...before, name, inbound: auth, upstream, params, tools })),
+      this.#replace(reference, (before) => ({ ...before, name, inbound: auth, access, upstream, params, tools })),
     )
   }
 
@@ -199,6 +202,7 @@ function applyChange(before: Workspace, change: WorkspaceChange): Workspace {
     ...before,
     name: change.name ?? before.name,
     inbound: change.auth === undefined ? before.inbound : (change.auth ?? undefined),
+    access: changedAccess(before.access, change.access ?? {}),
     upstream: changedUpstream(before.upstream, change.upstream ?? {}),
     tools: change.tools ?? before.tools,
     params: changedEntries(before.params, change.params ?? {}),

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { accessSettings } from './access-settings.ts'
 
 /**
  * What a person may set on a workspace: one shape for `gatehouse.yaml`, the CLI and `/api`. Unknown keys are errors.
@@ -194,6 +195,9 @@ export const workspaceSettings = z.strictObject({
   auth: inboundAuthSettings
     .optional()
     .describe('Who may call: `authType` and `jwt`. Default: the gateway’s own `auth`.'),
+  access: accessSettings
+    .prefault({})
+    .describe('Who may call which tool. Default: every caller who is let in, every tool.'),
   upstream: upstreamSettings.prefault({}).describe('How the API is called.'),
   params: paramsSettings
     .default({})

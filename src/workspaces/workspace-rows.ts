@@ -4,6 +4,7 @@ import { seal, unseal } from '../crypto/seal.ts'
 import { GatewayError } from '../errors.ts'
 import type { WorkspaceRow } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
+import { accessSettings } from './access-settings.ts'
 import { inboundAuthSettings, paramsSettings, toolsSettings, upstreamSettings } from './settings.ts'
 import type { Workspace, WorkspaceDocument } from './workspace.ts'
 
@@ -34,9 +35,10 @@ export interface UnreadableWorkspace {
   readonly reason: string
 }
 
-/** What is sealed together: the settings that can hold secrets. */
+/** What is sealed together: the settings that can hold secrets, and those that nobody shall alter in the file. */
 const sealedSettings = z.strictObject({
   inbound: inboundAuthSettings.optional(),
+  access: accessSettings.prefault({}),
   upstream: upstreamSettings,
   params: paramsSettings,
 })
@@ -74,9 +76,9 @@ export function createWorkspaceRows(store: Store, keyring: Keyring): WorkspaceRo
 }
 
 function toRow(workspace: Workspace, keyring: Keyring): WorkspaceRow {
-  const { id, inbound, upstream, params, document } = workspace
+  const { id, inbound, access, upstream, params, document } = workspace
   // Parsed on the way in too: what could not be read back must not be kept.
-  const settings = sealedSettings.parse({ inbound, upstream, params })
+  const settings = sealedSettings.parse({ inbound, access, upstream, params })
   return {
     id,
     slug: workspace.slug,
@@ -104,6 +106,7 @@ function fromRow(row: WorkspaceRow, keyring: Keyring): Workspace {
     keptBy: row.kept_by,
     reach: row.reach,
     inbound: settings.inbound,
+    access: settings.access,
     upstream: settings.upstream,
     params: settings.params,
     tools: toolsSettings.parse(JSON.parse(row.tools)),
