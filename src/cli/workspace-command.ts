@@ -193,6 +193,7 @@ function callersIn(auth: unknown): string {
   const parsed = z.object({ authType: z.string() }).nullable().safeParse(auth)
   if (!parsed.success) return '-'
   if (parsed.data === null) return 'as the gateway’s own setting says'
+  if (parsed.data.authType === 'dev') return 'are believed (authType dev)'
   return parsed.data.authType === 'none' ? 'everybody may call' : 'need a JWT'
 }
 
