@@ -47,7 +47,10 @@ suite('public tools', () => {
     },
     {
       name: 'are only those of a namespace, where some are listed (G3)',
-      access: { publicTools: ['ping', 'billing_pay'], namespaceWhitelist: ['billing', 'users_del'] },
+      access: {
+        publicTools: ['ping', 'billing_pay', 'users_delete'],
+        namespaceWhitelist: ['billing', 'users_del'],
+      },
       open: ['billing_pay'],
     },
     { name: 'are none by a namespace alone (G3)', access: { namespaceWhitelist: ['billing'] }, open: [] },
