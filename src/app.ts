@@ -10,6 +10,7 @@ import { preflightHeaders } from './http/cors.ts'
 import { apiErrorAnswer, mcpErrorAnswer } from './http/error-response.ts'
 import type { Exchange } from './http/exchange.ts'
 import { checkHost, checkOrigin, type HostRules } from './http/host-and-origin.ts'
+import type { FailedAuthLimit } from './limits/failed-auth.ts'
 import type { OpenWorkspace } from './manage/open-workspace.ts'
 import type { WorkspaceManager } from './manage/workspace-manager.ts'
 import { RESOURCE_METADATA_PATH, resourceMetadata } from './oauth/resource-metadata.ts'
@@ -33,6 +34,8 @@ export interface Management {
   readonly manager: WorkspaceManager<OpenWorkspace>
   readonly adminKey: string
   readonly readLogs: (query: LogQuery) => Promise<readonly unknown[]>
+  /** Always on: nobody has a reason to try admin keys (FEATURES H6). */
+  readonly failedAuth: FailedAuthLimit
 }
 
 const NOTHING_HERE = new GatewayError('not_found', 'There is nothing at this address.')
@@ -87,9 +90,9 @@ function apiRoutes({ manager, readLogs }: Management, parts: AppParts): readonly
   return [...routes, describe]
 }
 
-async function serveApi(exchange: Exchange, routes: readonly Route[], { adminKey }: Management): Promise<void> {
+async function serveApi(exchange: Exchange, routes: readonly Route[], management: Management): Promise<void> {
   try {
-    await runRoute(routes, exchange, () => requireAdmin(exchange, adminKey))
+    await runRoute(routes, exchange, () => requireAdmin(exchange, management))
   } catch (error) {
     exchange.send(apiErrorAnswer(error))
   }

@@ -6,7 +6,7 @@ import { z } from 'zod'
 import { unsafeAuth } from './config/unsafe-auth.ts'
 import { GatewayError } from './errors.ts'
 import { slugOf } from './manage/workspace-manager.ts'
-import { inboundAuthSettings, problemsOf, workspaceSettings } from './workspaces/settings.ts'
+import { inboundAuthSettings, problemsOf, rateLimitingSettings, workspaceSettings } from './workspaces/settings.ts'
 
 const list = z.union([z.string().transform((text) => text.split(',').map((item) => item.trim())), z.array(z.string())])
 const allowList = list.pipe(z.array(z.string().min(1)).min(1, 'an empty list lets nobody in; leave it out instead'))
@@ -60,6 +60,22 @@ export const configSchema = z.strictObject({
     .default('redacted')
     .describe('What records keep of arguments.'),
   auth: inboundAuthSettings.optional().describe('How callers prove who they are, where a workspace does not say.'),
+  rateLimiting: rateLimitingSettings
+    .optional()
+    .describe('How much callers may do, where a workspace does not say. Default: no limits.'),
+  failedAuth: z
+    .strictObject({
+      max: z.number().int().min(1).max(1_000_000).default(20).describe('Refused credentials in a window.'),
+      windowMs: z
+        .number()
+        .int()
+        .min(1_000)
+        .max(86_400_000)
+        .default(60_000)
+        .describe('Length of the window, milliseconds.'),
+    })
+    .optional()
+    .describe('Refused credentials of one address, after which only known ones are let in. Default: no limit.'),
   workspaces: z.array(fileWorkspace).default([]).describe('Workspaces that this file keeps.'),
 })
 

@@ -19,6 +19,7 @@ export type ErrorCode =
   | 'payload_too_large'
   | 'request_timeout'
   | 'conflict'
+  | 'rate_limited'
   // the MCP message
   | 'parse_error'
   | 'invalid_message'

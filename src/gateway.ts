@@ -27,6 +27,7 @@ export async function serve<Workspace>(exchange: Exchange, stage: Stages<Workspa
     const message = await stage.readMessage(exchange, found) // once: era, method, parameters
     const session = stage.findSession(exchange, message, caller, found) // another caller's session is 404
     stage.note(record, { message, session })
+    stage.limit(exchange, caller, found, message)
     stage.authorize(caller, found, message) // throws the challenge with every scope the call needs
     stage.accept(exchange, session) // the 2024 transport answers on a stream of its own
     if (stage.isPassedThrough(found)) {
@@ -61,6 +62,7 @@ export interface Stages<Workspace> {
   identify(exchange: Exchange, workspace: Workspace): Caller | Promise<Caller>
   readMessage(exchange: Exchange, workspace: Workspace): Promise<Message>
   findSession(exchange: Exchange, message: Message, caller: Caller, workspace: Workspace): FoundSession | undefined
+  limit(exchange: Exchange, caller: Caller, workspace: Workspace, message: Message): void
   authorize(caller: Caller, workspace: Workspace, message: Message): void
   accept(exchange: Exchange, session: FoundSession | undefined): void
   isPassedThrough(workspace: Workspace): boolean

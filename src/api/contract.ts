@@ -3,6 +3,7 @@ import { accessChange, accessSettings } from '../workspaces/access-settings.ts'
 import {
   inboundAuthSettings,
   paramsSettings,
+  rateLimitingSettings,
   sourceSettings,
   toolsSettings,
   upstreamChange,
@@ -17,6 +18,7 @@ export const changeWorkspaceBody = z
     name: z.string().trim().min(1).max(100).optional(),
     auth: inboundAuthSettings.nullable().optional().describe('Null: the gateway’s own setting counts.'),
     access: accessChange.optional().describe('What is not mentioned stays; what is, is replaced whole.'),
+    rateLimiting: rateLimitingSettings.nullable().optional().describe('Null: the gateway’s own setting counts.'),
     upstream: upstreamChange.optional(),
     params: z.record(paramsSettings.keyType, z.string().max(8192).nullable()).optional().describe('Null removes one.'),
     tools: toolsSettings.optional(),
@@ -38,6 +40,7 @@ export const workspaceAnswer = z
     keptBy: z.enum(['file', 'api']),
     auth: z.unknown(),
     access: accessSettings,
+    rateLimiting: rateLimitingSettings.nullable(),
     upstream: z.unknown(),
     params: z.record(z.string(), saved),
     tools: toolsSettings,

@@ -5,6 +5,7 @@ import { z } from 'zod'
 import { GatewayError } from '../errors.ts'
 import { apiErrorAnswer } from '../http/error-response.ts'
 import { send, serveExchanges, type TestRequest } from '../http/http.test-support.ts'
+import { createFailedAuthLimit } from '../limits/failed-auth.ts'
 import { requireAdmin } from './admin.ts'
 import { matchPath, type Route, route, runRoute } from './routes.ts'
 
@@ -52,9 +53,10 @@ const routes: readonly Route[] = [
   route({ method: 'DELETE', path: '/api/things/{id}', summary: '', status: 204, handle: async () => undefined }),
 ]
 
+const failedAuth = createFailedAuthLimit({ max: 1_000, windowMs: 60_000 })
 const server = await serveExchanges({ after }, async (exchange) => {
   try {
-    await runRoute(routes, exchange, () => requireAdmin(exchange, ADMIN_KEY))
+    await runRoute(routes, exchange, () => requireAdmin(exchange, { adminKey: ADMIN_KEY, failedAuth }))
   } catch (error) {
     exchange.send(apiErrorAnswer(error))
   }

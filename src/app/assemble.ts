@@ -4,6 +4,7 @@ import { type App, createApp } from '../app.ts'
 import type { Config } from '../config.ts'
 import { readOrMakeKeyFile } from '../crypto/key-file.ts'
 import { fetchDocument } from '../egress/read-document.ts'
+import { createFailedAuthLimit } from '../limits/failed-auth.ts'
 import { keepFileWorkspaces, slugsInFile } from '../manage/file-workspaces.ts'
 import { type OpenWorkspace, openWorkspace } from '../manage/open-workspace.ts'
 import { WorkspaceManager } from '../manage/workspace-manager.ts'
@@ -14,6 +15,9 @@ import { openSqliteStore } from '../store/sqlite-store.ts'
 import { documentBytesMax } from '../tools/document.ts'
 import { createWorkspaceRows } from '../workspaces/workspace-rows.ts'
 import { type Foundation, type GatewayOptions, layFoundation } from './foundation.ts'
+
+/** Wrong admin keys of one address in a minute. */
+const ADMIN_KEYS = { max: 60, windowMs: 60_000 }
 
 /** A gateway without a listener: everything behind it is open. */
 export interface Gateway extends Pick<Foundation, 'log' | 'hostRules' | 'publicUrl' | 'listensOn' | 'endStreams'> {
@@ -69,7 +73,10 @@ export async function assembleGateway(config: Config, options: GatewayOptions = 
       directory: foundation.directory,
       hostRules,
       publicUrl,
-      management: { manager, adminKey, readLogs: (query) => readRecords(store, query, records) },
+      management: {
+        ...{ manager, adminKey, failedAuth: createFailedAuthLimit(ADMIN_KEYS) },
+        readLogs: (query) => readRecords(store, query, records),
+      },
       isReady: () => answers(store.meta.find('schema_version')),
     })
     return { ...foundation, app, manager, adminKey, close: () => closeAll(closing, close) }

@@ -11,6 +11,7 @@ import { type HostRules, LOOPBACK_HOSTS } from '../http/host-and-origin.ts'
 import { OpenStreams } from '../http/open-streams.ts'
 import { KeySets } from '../identify/key-sets.ts'
 import { ResultCache } from '../identify/result-cache.ts'
+import { createFailedAuthLimit } from '../limits/failed-auth.ts'
 import type { OpenOptions, OpenWorkspace } from '../manage/open-workspace.ts'
 import type { McpState } from '../mcp/answer.ts'
 import { RunningCalls } from '../mcp/running-calls.ts'
@@ -88,8 +89,12 @@ export async function layFoundation(
       if (config.publicUrl === undefined) publicUrl = url
     },
     openOptions: (writeRecord) => ({
-      identity: { now, isDevelopment: config.isDevelopment, keySets, results: new ResultCache() },
+      identity: {
+        ...{ now, isDevelopment: config.isDevelopment, keySets, results: new ResultCache() },
+        failedAuth: config.failedAuth === undefined ? undefined : createFailedAuthLimit(config.failedAuth),
+      },
       defaultAuth: defaultAuth(config),
+      defaultLimits: config.rateLimiting,
       egress,
       now,
       writeRecord,

@@ -1,6 +1,7 @@
 import { createApp } from '../app.ts'
 import type { Config } from '../config.ts'
-import { randomId } from '../crypto/random.ts'
+import { hmacSha256 } from '../crypto/hash.ts'
+import type { Keyring } from '../crypto/keyring.ts'
 import { openWorkspace } from '../manage/open-workspace.ts'
 import type { AccessSettings } from '../workspaces/access-settings.ts'
 import type { UpstreamSettings } from '../workspaces/settings.ts'
@@ -31,14 +32,14 @@ export async function assembleProtect(
     const { log, now, publicUrl, hostRules } = foundation
     const write = log.record
     const workspace: Workspace = {
-      // Nobody needs it: the only workspace is found at `/mcp`.
-      id: randomId(16),
+      id: workspaceId(mcp.url, foundation.keyring),
       slug: 'protect',
-      name: new URL(mcp.url).host,
+      name: URL.parse(mcp.url)?.host ?? mcp.url,
       keptBy: 'file',
       reach: 'operator',
       inbound: undefined,
       access,
+      rateLimiting: undefined,
       upstream,
       params: {},
       tools: 'all',
@@ -62,4 +63,14 @@ export async function assembleProtect(
     await foundation.close()
     throw error
   }
+}
+
+/**
+ * Nobody has to know it, as the only workspace is found at `/mcp`; but sessions belong to it. So it is the same after a restart
+ * with the same keys, and another one in front of another server, which must not be sent this one's sessions.
+ */
+function workspaceId(url: string, keyring: Keyring): string {
+  return Buffer.from(hmacSha256(keyring.derive('protected server'), url), 'base64url')
+    .toString('hex')
+    .slice(0, 20)
 }

@@ -43,6 +43,9 @@ export function createStages(parts: StageParts): Stages<OpenWorkspace> {
     identify: (exchange, { identity, workspace }) => identity.identify(exchange, workspace.id),
     readMessage: (exchange, { mcpServer }) => readMessage(exchange, { anyRevision: mcpServer !== undefined }),
     findSession: (exchange, message, caller, open) => findSession(exchange, message, ownerOf(caller, open), parts.mcp),
+    limit: ({ clientAddress: address }, caller, { checkLimits }, message) => {
+      checkLimits?.({ caller, address, tool: toolOf(message), now: parts.now() })
+    },
     authorize: (caller, open, message) => authorize(caller, wishOf(message), termsOf(caller, open)),
     accept: (exchange, session) => {
       if (session?.sse !== undefined) exchange.answerOn(session.sse.stream)
@@ -180,14 +183,19 @@ function termsOf(caller: Caller, { rules, identity }: OpenWorkspace): Terms {
 
 const GREETINGS: ReadonlySet<string> = new Set(['initialize', 'ping', 'server/discover'])
 
+function toolOf(message: Message): string | undefined {
+  if (message.kind !== 'request' || message.method !== 'tools/call') return undefined
+  const { name } = message.params
+  return typeof name === 'string' ? name : ''
+}
+
 /** A call that is sent as a notification is a call: a server that is passed through may run it all the same (T20). */
 function wishOf(message: Message): Wish {
   if (message.kind !== 'request' && message.kind !== 'notification') return { kind: 'other' }
   const { method } = message
   if (method === 'tools/list') return { kind: 'list' }
   if (method !== 'tools/call') {
-    // Nobody spells it like this who means well, and a server may be lenient.
-    if (method.trim().toLowerCase() === 'tools/call') throw new GatewayError('method_not_found', 'Method not found')
+    if (method.trim().toLowerCase() === 'tools/call') return { kind: 'misspelt' }
     const isGreeting = GREETINGS.has(method) || (message.kind === 'notification' && method.startsWith('notifications/'))
     return { kind: isGreeting ? 'greeting' : 'other' }
   }

@@ -10,6 +10,8 @@ export type Wish =
   /** What a client says before and around its calls: hello, ping. */
   | { readonly kind: 'greeting' }
   | { readonly kind: 'other' }
+  /** A call in a spelling that is no method. A server that is passed through may be lenient, so it never sees one. */
+  | { readonly kind: 'misspelt' }
 
 /**
  * Lets a wish through or throws the challenge. Pure. A caller without a credential comes this far only where something is
@@ -23,9 +25,13 @@ export function authorize(caller: Caller, wish: Wish, terms: Terms): void {
     authorizeTool(caller, wish, terms)
     return
   }
-  if (terms.isOpenToAll) return
+  if (!terms.isOpenToAll) authorizeOther(caller, wish.kind, terms)
+  if (wish.kind === 'misspelt') throw new GatewayError('method_not_found', 'Method not found')
+}
+
+function authorizeOther(caller: Caller, kind: Exclude<Wish['kind'], 'tool'>, terms: Terms): void {
   if (caller.kind !== 'anonymous') checkScopes(caller, terms.required)
-  else if (wish.kind === 'other' || (wish.kind === 'list' && !terms.rules.opensList)) throw missingToken()
+  else if (kind === 'other' || kind === 'misspelt' || (kind === 'list' && !terms.rules.opensList)) throw missingToken()
 }
 
 /** Which tools this caller sees; undefined when the workspace hides none from him. */

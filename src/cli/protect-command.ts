@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { type Config, isPublic } from '../config.ts'
+import { type Config, configSchema, isPublic } from '../config.ts'
 import { GatewayError } from '../errors.ts'
 import { type AccessSettings, accessSettings } from '../workspaces/access-settings.ts'
 import { problemsOf, upstreamSettings } from '../workspaces/settings.ts'
@@ -37,6 +37,7 @@ async function protect(url: string, flags: Flags): Promise<void> {
   const ports = [flags['httpPort'], flags['ssePort']].filter((port) => port !== undefined)
   const { config, allPorts } = configOf(flags, ports)
   const target = { mcp: sourceOf(url, flags), access: accessOf(flags), upstream: upstreamOf(flags) }
+  refuseRulesForNobody(target.access, config)
   // Before anything is said: whoever reads that we listen may ask us to stop at once.
   const stopped = untilStopped()
   const { startProtect } = await import('../server.ts')
@@ -68,12 +69,26 @@ function configOf(flags: Flags, ports: readonly unknown[]): { config: Config; al
     timeoutMs,
     ...rest
   } = flags
-  const configs = (ports.length === 0 ? [undefined] : ports).map((port) =>
-    configFrom({ ...rest, port }, { file: undefined }),
+  const [first, ...more] = ports
+  const config = configFrom({ ...rest, port: first }, { file: undefined })
+  const others = more.map(portOf).filter((port) => port === 0 || port !== config.port)
+  return { config, allPorts: [config.port, ...others] }
+}
+
+function portOf(given: unknown): number {
+  const parsed = configSchema.shape.port.safeParse(given)
+  if (parsed.success) return parsed.data
+  throw new GatewayError('config_invalid', `protect: port: ${problemsOf(parsed.error).join('; ')}`)
+}
+
+/** Where nobody is asked who he is, these rules would let everybody do everything, in silence. */
+function refuseRulesForNobody({ publicTools, toolScopes, adminTools }: AccessSettings, { auth }: Config): void {
+  if (auth !== undefined && auth.authType !== 'none') return
+  if (publicTools.length + Object.keys(toolScopes).length + adminTools.length === 0) return
+  throw new GatewayError(
+    'config_invalid',
+    'protect: --public-tools, --tool-scopes and --admin-tools need to know who calls. Set --jwks-url, --jwt-secret or --public-key.',
   )
-  const [config] = configs
-  if (config === undefined) throw new GatewayError('config_invalid', 'There is no port to listen on.')
-  return { config, allPorts: [...new Set(configs.map(({ port }) => port))] }
 }
 
 function sourceOf(url: string, flags: Flags): McpSource {
@@ -94,7 +109,11 @@ function accessOf(flags: Flags): AccessSettings {
 
 function upstreamOf(flags: Flags) {
   const { timeoutMs } = flags
-  const timeout = timeoutMs === undefined ? {} : { timeoutMs: Number(timeoutMs) }
+  if (flags['bearer'] !== undefined && flags['apiKey'] !== undefined) {
+    throw new GatewayError('config_invalid', 'protect: take --bearer or --api-key, not both.')
+  }
+  const timeout =
+    timeoutMs === undefined ? {} : { timeoutMs: /^\d+$/.test(String(timeoutMs)) ? Number(timeoutMs) : timeoutMs }
   const parsed = upstreamSettings.safeParse({ auth: upstreamFrom(flags)?.auth, ...timeout })
   if (parsed.success) return parsed.data
   throw new GatewayError('config_invalid', `protect: ${problemsOf(parsed.error).join('; ')}`)

@@ -25,11 +25,13 @@ export function authFrom(flags: Flags): unknown {
   return { authType: 'jwt', jwt: verifier }
 }
 
+const collectFlags = (value: string, before: readonly string[] = []) => collect(value, before)
+
 /** The options about who may call which tool. */
 export function addAccessOptions(command: Command): Command {
   return command
     .option('--public-tools <list>', 'tools that everybody may call, without a token; default: those marked x-public')
-    .option('--tool-scopes <name=list>', 'scopes that this tool needs besides; repeat for more', collect, [])
+    .option('--tool-scopes <name=list>', 'scopes that this tool needs besides; repeat for more', collectFlags)
     .option('--admin-tools <list>', 'tools that need the scope admin')
 }
 

@@ -22,6 +22,7 @@ const WIRE: Readonly<Record<ErrorCode, readonly [status: number, rpc: number]>> 
   payload_too_large: [413, -32000],
   request_timeout: [408, -32000],
   conflict: [409, -32000],
+  rate_limited: [429, -32000],
   parse_error: [400, -32700],
   invalid_message: [400, -32600],
   method_not_found: [404, -32601],

@@ -25,6 +25,7 @@ const WIRE: Readonly<Record<ErrorCode, OnTheWire>> = {
   payload_too_large: { status: 413, rpc: -32000 },
   request_timeout: { status: 408, rpc: -32000 },
   conflict: { status: 409, rpc: -32000 },
+  rate_limited: { status: 429, rpc: -32000 },
   parse_error: { status: 400, rpc: -32700 },
   invalid_message: { status: 400, rpc: -32600 },
   method_not_found: { status: 404, rpc: -32601, legacy: { status: 200 } },

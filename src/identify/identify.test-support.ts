@@ -158,7 +158,7 @@ export function identityOf(
 }
 
 export function requestWith(headers: Readonly<Record<string, string>>): IdentifyRequest {
-  return { transport: 'http', header: (name) => headers[name] }
+  return { transport: 'http', clientAddress: '127.0.0.1', header: (name) => headers[name] }
 }
 
 export function bearer(token: string): IdentifyRequest {

@@ -70,12 +70,12 @@ suite('identify takes a credential', () => {
       asked.push(name)
       return undefined
     }
-    await assert.rejects(async () => identity.identify({ transport: 'http', header }, 'a'))
+    await assert.rejects(async () => identity.identify({ transport: 'http', clientAddress: '', header }, 'a'))
     assert.deepEqual(asked.sort(), ['agent-session', 'authorization'])
   })
 
   test('but over stdio asks for nothing', () => {
-    const request = { transport: 'stdio', header: () => 'Bearer nonsense' } as const
+    const request = { transport: 'stdio', clientAddress: '', header: () => 'Bearer nonsense' } as const
     assert.equal(identity.identify(request, 'a'), localCaller)
     assert.equal(identityOf({ authType: 'none' }).identify(request, 'a'), localCaller)
   })

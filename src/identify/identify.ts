@@ -1,6 +1,7 @@
 import type { Reach } from '../egress/egress.ts'
 import { GatewayError } from '../errors.ts'
 import type { Exchange } from '../http/exchange.ts'
+import type { FailedAuthLimit } from '../limits/failed-auth.ts'
 import { devSettings, type InboundAuthSettings } from '../workspaces/settings.ts'
 import { anonymous, type Caller, localCaller } from './caller.ts'
 import { findCredential } from './credential.ts'
@@ -31,7 +32,7 @@ export interface Identity {
   requiredScopes(caller: Caller): readonly string[]
 }
 
-export type IdentifyRequest = Pick<Exchange, 'header' | 'transport'>
+export type IdentifyRequest = Pick<Exchange, 'header' | 'transport' | 'clientAddress'>
 
 export interface IdentityOptions {
   /** Milliseconds since the epoch. */
@@ -44,6 +45,8 @@ export interface IdentityOptions {
   readonly results: ResultCache
   /** A request without any credential is let through as the anonymous caller: some tools are public. Default: refused. */
   readonly allowsAnonymous?: boolean
+  /** Slows down whoever guesses. A caller whose credential was good a moment ago is let in all the same. */
+  readonly failedAuth?: FailedAuthLimit | undefined
 }
 
 /**
@@ -113,12 +116,26 @@ class JwtIdentity implements Identity {
       throw new GatewayError('invalid_token', 'Invalid authorization format. Expected: Bearer <token>')
     }
     const key: ResultKey = { owner: this, workspaceId, token: credential.token }
-    return this.#options.results.find(key, this.#options.now()) ?? this.#verify(key)
+    const { results, failedAuth, now } = this.#options
+    const known = results.find(key, now())
+    if (known !== undefined) return known
+    return failedAuth === undefined ? this.#verify(key) : this.#verifyWithin(failedAuth, key, request.clientAddress)
   }
 
   requiredScopes(caller: Caller): readonly string[] {
     if (caller.kind !== 'jwt') return []
     return this.#verifierOf(caller.issuer)?.requiredScopes ?? []
+  }
+
+  async #verifyWithin(limit: FailedAuthLimit, key: ResultKey, address: string): Promise<Caller> {
+    const { now } = this.#options
+    limit.check(address, now())
+    try {
+      return await this.#verify(key)
+    } catch (error) {
+      if (error instanceof GatewayError && error.code === 'invalid_token') limit.failed(address, now())
+      throw error
+    }
   }
 
   async #verify(key: ResultKey): Promise<Caller> {

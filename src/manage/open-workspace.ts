@@ -4,6 +4,7 @@ import { type Credentials, createCredentials } from '../credentials/credentials.
 import type { Egress } from '../egress/egress.ts'
 import { GatewayError } from '../errors.ts'
 import { createIdentity, type Identity, type IdentityOptions } from '../identify/identify.ts'
+import { type CheckLimits, compileCallerLimits } from '../limits/caller-limits.ts'
 import type { ServerDescription } from '../mcp/answer.ts'
 import type { WriteRecord } from '../records/record.ts'
 import { type Catalog, createCatalog } from '../tools/catalog.ts'
@@ -13,7 +14,7 @@ import type { ImportedTools, Tool } from '../tools/tool.ts'
 import { type ApiServer, parseServer } from '../upstream/http-api.ts'
 import { type McpServer, parseMcpServer } from '../upstream/mcp-http.ts'
 import type { Addressable } from '../workspaces/resolve.ts'
-import type { InboundAuthSettings } from '../workspaces/settings.ts'
+import type { InboundAuthSettings, RateLimitingSettings } from '../workspaces/settings.ts'
 import { type Workspace, type WorkspaceDocument, workspacePath } from '../workspaces/workspace.ts'
 import { unmetSecurity } from './unmet-security.ts'
 
@@ -26,6 +27,8 @@ export interface OpenWorkspace extends Addressable {
   readonly catalog: Catalog
   readonly credentials: Credentials
   readonly rules: ToolRules
+  /** Undefined: nothing is limited. */
+  readonly checkLimits: CheckLimits | undefined
   /** The MCP server that is passed through; undefined: the tools are made from a document. */
   readonly mcpServer: McpServer | undefined
   /** Where a tool's operation is. Throws `config_invalid` when nobody has said it. */
@@ -37,6 +40,7 @@ export interface OpenOptions {
   readonly identity: Omit<IdentityOptions, 'reach'>
   /** What counts for a workspace that says nothing about callers. */
   readonly defaultAuth: InboundAuthSettings
+  readonly defaultLimits?: RateLimitingSettings | undefined
   readonly egress: Egress
   readonly now: () => number
   readonly writeRecord: WriteRecord
@@ -66,6 +70,7 @@ export async function openWorkspace(workspace: Workspace, options: OpenOptions):
     options.warn(`Workspace ${slug}: there is no tool ${catalog.unknownNames.join(', ')}.`)
   }
   const { mcp } = workspace
+  const limits = workspace.rateLimiting ?? options.defaultLimits
   const rules = compileToolRules(workspace, catalog)
   if (document !== undefined) warnOfUnknownNames(workspace, imported.tools, options)
   const identity = createIdentity(workspace.inbound ?? options.defaultAuth, {
@@ -96,6 +101,7 @@ export async function openWorkspace(workspace: Workspace, options: OpenOptions):
     catalog,
     credentials,
     rules,
+    checkLimits: limits === undefined ? undefined : compileCallerLimits(limits),
     mcpServer: mcp === undefined ? undefined : parseMcpServer(mcp.url),
     apiServer: apiServers(),
     server: { name: slug, title: name, version: options.version },

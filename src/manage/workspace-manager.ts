@@ -38,6 +38,7 @@ export interface WorkspaceChange {
   readonly name?: string | undefined
   readonly auth?: WorkspaceSettings['auth'] | null | undefined
   readonly access?: AccessChange | undefined
+  readonly rateLimiting?: WorkspaceSettings['rateLimiting'] | null | undefined
   readonly upstream?: UpstreamChange | undefined
   readonly params?: Readonly<Record<string, string | null>> | undefined
   readonly tools?: WorkspaceSettings['tools'] | undefined
@@ -110,6 +111,7 @@ export class WorkspaceManager<Open> {
         ...made,
         inbound: settings.auth,
         access: settings.access,
+        rateLimiting: settings.rateLimiting,
         upstream: settings.upstream,
         params: settings.params,
         tools: settings.tools,
@@ -131,9 +133,12 @@ export class WorkspaceManager<Open> {
 
   /** Puts all settings of the config file in place; id, slug and document stay. */
   replaceSettings(reference: string, settings: Omit<WorkspaceSettings, 'source' | 'slug'>): Promise<Workspace> {
-    const { name, auth, access, upstream, params, tools } = settings
+    const { name, auth, access, rateLimiting, upstream, params, tools } = settings
     return this.#inTurn(() =>
-      this.#replace(reference, (before) => ({ ...before, name, inbound: auth, access, upstream, params, tools })),
+      this.#replace(reference, (before) => ({
+        ...before,
+        ...{ name, inbound: auth, access, rateLimiting, upstream, params, tools },
+      })),
     )
   }
 
@@ -203,6 +208,7 @@ function applyChange(before: Workspace, change: WorkspaceChange): Workspace {
     name: change.name ?? before.name,
     inbound: change.auth === undefined ? before.inbound : (change.auth ?? undefined),
     access: changedAccess(before.access, change.access ?? {}),
+    rateLimiting: change.rateLimiting === undefined ? before.rateLimiting : (change.rateLimiting ?? undefined),
     upstream: changedUpstream(before.upstream, change.upstream ?? {}),
     tools: change.tools ?? before.tools,
     params: changedEntries(before.params, change.params ?? {}),

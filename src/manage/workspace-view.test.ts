@@ -16,6 +16,7 @@ function workspaceOf(given: object, url?: string): Workspace {
     keptBy: 'api',
     reach: 'operator',
     inbound: auth,
+    rateLimiting: settings.rateLimiting,
     document: { url, text: 'CANARY in the document', importedAt: 0 },
     createdAt: 0,
     updatedAt: 1_000,

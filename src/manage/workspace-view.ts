@@ -15,6 +15,8 @@ export interface WorkspaceView {
   /** Null: the gateway's own setting counts. */
   readonly auth: unknown
   readonly access: AccessSettings
+  /** Null: the gateway's own setting counts. */
+  readonly rateLimiting: Workspace['rateLimiting'] | null
   readonly upstream: unknown
   readonly params: Readonly<Record<string, typeof SAVED>>
   readonly tools: Workspace['tools']
@@ -34,6 +36,7 @@ export function viewWorkspace(workspace: Workspace, publicUrl: string): Workspac
     keptBy: workspace.keptBy,
     auth: workspace.inbound === undefined ? null : viewInbound(workspace.inbound),
     access: workspace.access,
+    rateLimiting: workspace.rateLimiting ?? null,
     upstream: {
       ...upstream,
       ...(upstream.baseUrl === undefined ? {} : { baseUrl: withoutSecrets(upstream.baseUrl) }),

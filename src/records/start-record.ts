@@ -88,6 +88,7 @@ function outcomeOf({ code }: GatewayError): Outcome {
     case 'forbidden':
     case 'host_not_allowed':
     case 'origin_not_allowed':
+    case 'rate_limited':
       return 'denied'
     case 'method_not_allowed':
       // Every client of the older era asks by GET for a stream that we do not offer: usual, and no failure.

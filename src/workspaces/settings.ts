@@ -187,6 +187,25 @@ export type UpstreamSettings = z.output<typeof upstreamSettings>
 export type UpstreamChange = z.output<typeof upstreamChange>
 export type ToolsSettings = z.output<typeof toolsSettings>
 
+const most = z.number().int().min(1).max(1_000_000_000).optional()
+const allowance = z.strictObject({ maxRequests: most, maxToolCalls: most })
+
+/** How much callers may do (seed 003). Nothing is limited unless it stands here. */
+export const rateLimitingSettings = z.strictObject({
+  enabled: z.boolean().default(true).describe('False: none of this counts.'),
+  windowMs: z.number().int().min(1_000).max(86_400_000).default(60_000).describe('Length of the window, milliseconds.'),
+  maxRequests: most.describe('Requests of one caller in a window.'),
+  maxToolCalls: most.describe('Tool calls of one caller in a window.'),
+  maxRequestsPerAddress: most.describe('Requests of all callers behind one address in a window.'),
+  anonymous: allowance.optional().describe('In place of these, for callers without a credential.'),
+  admin: allowance.optional().describe('In place of these, for callers with `adminScope`.'),
+  adminScope: z.string().min(1).default('admin').describe('The scope of an admin.'),
+  tools: z
+    .record(z.string(), z.number().int().min(1))
+    .default({})
+    .describe('Calls of one tool by one caller in a window, by the tool’s name.'),
+})
+
 const SLUG = /^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$/
 
 /** Where the API description comes from. */
@@ -210,6 +229,9 @@ export const workspaceSettings = z.strictObject({
   access: accessSettings
     .prefault({})
     .describe('Who may call which tool. Default: every caller who is let in, every tool.'),
+  rateLimiting: rateLimitingSettings
+    .optional()
+    .describe('How much callers may do. Default: the gateway’s own `rateLimiting`.'),
   upstream: upstreamSettings.prefault({}).describe('How the API is called.'),
   params: paramsSettings
     .default({})
@@ -219,6 +241,7 @@ export const workspaceSettings = z.strictObject({
     .describe('Which tools are on: `all`, `reads` (GET and HEAD), or a list of names.'),
 })
 
+export type RateLimitingSettings = z.output<typeof rateLimitingSettings>
 export type SourceSettings = z.output<typeof sourceSettings>
 export type WorkspaceSettings = z.output<typeof workspaceSettings>
 

@@ -23,6 +23,7 @@ const bare: Workspace = {
   reach: 'operator',
   inbound: undefined,
   access: GUARDED,
+  rateLimiting: undefined,
   upstream: upstreamSettings.parse({}),
   params: {},
   tools: 'reads',

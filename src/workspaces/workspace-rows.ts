@@ -5,7 +5,13 @@ import { GatewayError } from '../errors.ts'
 import type { WorkspaceRow } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
 import { accessSettings } from './access-settings.ts'
-import { inboundAuthSettings, paramsSettings, toolsSettings, upstreamSettings } from './settings.ts'
+import {
+  inboundAuthSettings,
+  paramsSettings,
+  rateLimitingSettings,
+  toolsSettings,
+  upstreamSettings,
+} from './settings.ts'
 import type { Workspace, WorkspaceDocument } from './workspace.ts'
 
 /** The workspaces in the store. Everything that may be a secret is sealed before it leaves this file. */
@@ -39,6 +45,7 @@ export interface UnreadableWorkspace {
 const sealedSettings = z.strictObject({
   inbound: inboundAuthSettings.optional(),
   access: accessSettings.prefault({}),
+  rateLimiting: rateLimitingSettings.optional(),
   upstream: upstreamSettings,
   params: paramsSettings,
 })
@@ -76,9 +83,9 @@ export function createWorkspaceRows(store: Store, keyring: Keyring): WorkspaceRo
 }
 
 function toRow(workspace: Workspace, keyring: Keyring): WorkspaceRow {
-  const { id, inbound, access, upstream, params, document } = workspace
+  const { id, inbound, access, rateLimiting, upstream, params, document } = workspace
   // Parsed on the way in too: what could not be read back must not be kept.
-  const settings = sealedSettings.parse({ inbound, access, upstream, params })
+  const settings = sealedSettings.parse({ inbound, access, rateLimiting, upstream, params })
   return {
     id,
     slug: workspace.slug,
@@ -107,6 +114,7 @@ function fromRow(row: WorkspaceRow, keyring: Keyring): Workspace {
     reach: row.reach,
     inbound: settings.inbound,
     access: settings.access,
+    rateLimiting: settings.rateLimiting,
     upstream: settings.upstream,
     params: settings.params,
     tools: toolsSettings.parse(JSON.parse(row.tools)),

@@ -1,6 +1,6 @@
 import type { Reach } from '../egress/egress.ts'
 import type { AccessSettings } from './access-settings.ts'
-import type { InboundAuthSettings, ToolsSettings, UpstreamSettings } from './settings.ts'
+import type { InboundAuthSettings, RateLimitingSettings, ToolsSettings, UpstreamSettings } from './settings.ts'
 
 /** One MCP endpoint with its settings. Slug and id never change (PRODUCT.md, 6). */
 export interface Workspace {
@@ -16,6 +16,8 @@ export interface Workspace {
   readonly inbound: InboundAuthSettings | undefined
   /** Who may call which tool. */
   readonly access: AccessSettings
+  /** Undefined: the gateway's own setting counts. */
+  readonly rateLimiting: RateLimitingSettings | undefined
   readonly upstream: UpstreamSettings
   /** Values are secrets, whatever they are called: no answer and no record shows them. */
   readonly params: Readonly<Record<string, string>>

@@ -334,7 +334,7 @@ test('the caller carries every claim but iss, aud, exp, iat and userId (A21)', a
   const shown = { sub: 'ada', email: 'ada@example.com', nested: { team: ['x'] }, scope: 'mcp', jti: 'j' }
   const { Authorization } = bearer(await hs256({ ...good, ...shown, userId: 'u-1', iat: NOW_SECONDS }))
   const header = (name: string) => (name === 'authorization' ? Authorization : undefined)
-  const caller = await identity.identify({ transport: 'http', header }, 'w')
+  const caller = await identity.identify({ transport: 'http', clientAddress: '', header }, 'w')
   assert.deepEqual(caller.claims, shown)
   assert.deepEqual(
     [caller.kind, caller.issuer, caller.subject, caller.userId, caller.expiresAtSeconds, [...caller.scopes]],

@@ -1,0 +1,94 @@
+import { GatewayError } from '../errors.ts'
+import { type Taken, WindowCounter } from './window-counter.ts'
+
+/** How much one caller may do in a window; undefined: as much as he likes. */
+export interface Allowance {
+  readonly maxRequests?: number | undefined
+  readonly maxToolCalls?: number | undefined
+}
+
+/** The limits of one workspace (seed 003, `rateLimiting`). */
+export interface CallerLimitSettings extends Allowance {
+  readonly enabled: boolean
+  readonly windowMs: number
+  /** All callers behind one address together. */
+  readonly maxRequestsPerAddress?: number | undefined
+  /** In place of the general allowance, for callers without a credential. */
+  readonly anonymous?: Partial<Allowance> | undefined
+  /** In place of it, for callers with the admin scope. */
+  readonly admin?: Partial<Allowance> | undefined
+  readonly adminScope: string
+  /** Calls of one tool by one caller. */
+  readonly tools: Readonly<Record<string, number>>
+}
+
+/** Who is counted. */
+export interface CountedCaller {
+  readonly kind: string
+  readonly issuer: string
+  readonly subject: string
+  readonly scopes: ReadonlySet<string>
+}
+
+/** What is counted of a request. */
+export interface CountedRequest {
+  readonly caller: CountedCaller
+  readonly address: string
+  /** Of a `tools/call`. */
+  readonly tool: string | undefined
+  /** Milliseconds that never run backwards. */
+  readonly now: number
+}
+
+/** @throws GatewayError `rate_limited` with the seconds after which it makes sense to come again. */
+export type CheckLimits = (request: CountedRequest) => void
+
+/** Compiles the limits of one workspace; undefined when there are none. Counts live in memory, for this workspace alone. */
+export function compileCallerLimits(settings: CallerLimitSettings): CheckLimits | undefined {
+  const { windowMs, maxRequestsPerAddress, tools } = settings
+  if (!settings.enabled || !saysAnything(settings)) return undefined
+  const counter = new WindowCounter({ windowMs })
+  const limitOfTool = new Map(Object.entries(tools))
+  const take = (what: string, name: string, max: number | undefined, now: number) => {
+    if (max !== undefined) pass(counter.take(`${what}${name}`, max, now), what)
+  }
+  return ({ caller, address, tool, now }) => {
+    const allowance = allowanceOf(caller, settings)
+    const name = nameOf(caller, address)
+    take('requests from this address', address, maxRequestsPerAddress, now)
+    take('requests', name, allowance.maxRequests, now)
+    if (tool === undefined) return
+    take('tool calls', name, allowance.maxToolCalls, now)
+    const ofTool = limitOfTool.get(tool)
+    if (ofTool !== undefined) take('calls of this tool', JSON.stringify([tool, name]), ofTool, now)
+  }
+}
+
+function saysAnything({ anonymous, admin, tools, ...general }: CallerLimitSettings): boolean {
+  const numbers = [general, anonymous, admin].flatMap((it) => [it?.maxRequests, it?.maxToolCalls])
+  return [...numbers, general.maxRequestsPerAddress, ...Object.values(tools)].some((max) => max !== undefined)
+}
+
+/** The tier of a caller (FEATURES H4). A tier that says nothing of a number has the general one. */
+function allowanceOf(caller: CountedCaller, settings: CallerLimitSettings): Allowance {
+  const isAdmin = caller.scopes.has(settings.adminScope)
+  const tier = caller.kind === 'anonymous' ? settings.anonymous : isAdmin ? settings.admin : undefined
+  return {
+    maxRequests: tier?.maxRequests ?? settings.maxRequests,
+    maxToolCalls: tier?.maxToolCalls ?? settings.maxToolCalls,
+  }
+}
+
+/** Callers without a name are told apart by their address. */
+function nameOf({ kind, issuer, subject }: CountedCaller, address: string): string {
+  return kind === 'anonymous' ? JSON.stringify([address]) : JSON.stringify([issuer, subject])
+}
+
+function pass(taken: Taken, what: string): void {
+  if (taken.ok) return
+  const retryAfterSeconds = Math.ceil(taken.retryAfterMs / 1000)
+  throw new GatewayError('rate_limited', `Too many ${what}. Try again in ${retryAfterSeconds} s.`, {
+    retryAfterSeconds,
+    data: { retryAfter: retryAfterSeconds },
+  })
+}
