@@ -3,6 +3,7 @@ import type { Config } from '../config.ts'
 import { hmacSha256 } from '../crypto/hash.ts'
 import type { Keyring } from '../crypto/keyring.ts'
 import { openWorkspace } from '../manage/open-workspace.ts'
+import type { AccessSettings } from '../workspaces/access-settings.ts'
 import type { UpstreamSettings } from '../workspaces/settings.ts'
 import type { McpSource, Workspace } from '../workspaces/workspace.ts'
 import type { Gateway } from './assemble.ts'
@@ -11,6 +12,7 @@ import { type GatewayOptions, layFoundation } from './foundation.ts'
 /** One MCP server, and how it is reached. */
 export interface Protected {
   readonly mcp: McpSource
+  readonly access: AccessSettings
   readonly upstream: UpstreamSettings
 }
 
@@ -22,7 +24,7 @@ export interface Protected {
  */
 export async function assembleProtect(
   config: Config,
-  { mcp, upstream }: Protected,
+  { mcp, access, upstream }: Protected,
   options: GatewayOptions = {},
 ): Promise<Gateway> {
   const foundation = await layFoundation(config, options)
@@ -36,6 +38,7 @@ export async function assembleProtect(
       keptBy: 'file',
       reach: 'operator',
       inbound: undefined,
+      access,
       rateLimiting: undefined,
       upstream,
       params: {},

@@ -2,8 +2,10 @@ import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import { GatewayError } from '../errors.ts'
 import { anonymous, type Caller, localCaller } from '../identify/caller.ts'
-import { authorize, type Terms, toolFilter, type Wish } from './authorize.ts'
-import { ALL_TOOLS } from './tool-rules.ts'
+import { accessSettings, GUARDED } from '../workspaces/access-settings.ts'
+import { authorize, toolFilter, type Wish } from './authorize.ts'
+import { compileAccess } from './compile-access.ts'
+import type { Terms } from './tool-rules.ts'
 
 const caller = (...scopes: readonly string[]): Caller => ({
   ...anonymous,
@@ -11,14 +13,15 @@ const caller = (...scopes: readonly string[]): Caller => ({
   subject: 'ada',
   scopes: new Set(scopes),
 })
+const access = accessSettings.parse({ publicTools: ['hello'], toolScopes: { write: ['w'] } })
 const terms: Terms = {
-  rules: { offered: new Set(['hello', 'write']), publicTools: new Set(['hello']), scopes: new Map([['write', ['w']]]) },
+  rules: compileAccess(access, { kind: 'server', offered: ['hello', 'write'] }),
   required: ['mcp'],
   isOpenToAll: false,
 }
 const greeting: Wish = { kind: 'greeting' }
 const other: Wish = { kind: 'other' }
-const tool = (name: string): Wish => ({ kind: 'tool', name })
+const tool = (name: string): Wish => ({ kind: 'tool', name, args: { value: {} } })
 
 function outcome(who: Caller, wish: Wish, given: Terms): string {
   try {
@@ -36,7 +39,8 @@ suite('authorize', () => {
     ['lets anybody call those', anonymous, tool('hello'), 'allowed'],
     ['asks for a token for every other tool', anonymous, tool('write'), 'missing_token'],
     ['asks for a token for everything else', anonymous, other, 'missing_token'],
-    ['tells nobody of a tool that is not offered', anonymous, tool('drop'), 'invalid_params'],
+    ['tells a stranger the same of a tool that is not offered', anonymous, tool('drop'), 'missing_token'],
+    ['tells a caller of none that is not offered', caller('mcp'), tool('drop'), 'invalid_params'],
     ['asks the scopes of every call for a greeting too', caller(), greeting, 'insufficient_scope mcp'],
     ['asks them for everything else', caller(), other, 'insufficient_scope mcp'],
     ['passes a caller who has them', caller('mcp'), other, 'allowed'],
@@ -70,7 +74,7 @@ suite('toolFilter shows', () => {
   })
 
   test('everything where nothing is hidden from anybody, without a look at the list', () => {
-    const all = { ...terms, rules: ALL_TOOLS }
+    const all = { ...terms, rules: compileAccess(GUARDED, { kind: 'server', offered: undefined }) }
     assert.equal(toolFilter(caller('mcp'), all), undefined)
     assert.equal(toolFilter(localCaller, all), undefined)
     assert.equal(toolFilter(anonymous, { ...all, isOpenToAll: true }), undefined)

@@ -1,20 +1,28 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
-import { ALL_TOOLS, decideTool, type ToolRules } from './tool-rules.ts'
+import { anonymous as anybody, localCaller as local } from '../identify/caller.ts'
+import { accessSettings, GUARDED } from '../workspaces/access-settings.ts'
+import { callerWith } from './access.test-support.ts'
+import { compileAccess } from './compile-access.ts'
+import { decideTool, type Terms } from './tool-rules.ts'
 
-const anybody = { kind: 'anonymous', scopes: new Set<string>() } as const
-const local = { kind: 'local', scopes: new Set<string>() } as const
-const caller = (...scopes: readonly string[]) => ({ kind: 'jwt', scopes: new Set(scopes) }) as const
+const caller = (...scopes: readonly string[]) => callerWith(scopes)
+const offered = ['hello', 'read', 'write', 'both']
 
-const rules: ToolRules = {
-  offered: new Set(['hello', 'read', 'write']),
-  publicTools: new Set(['hello', 'gone']),
-  scopes: new Map([
-    ['write', ['items:write', 'items:audit']],
-    ['hello', ['never']],
-  ]),
-}
+const rules = rulesOf({
+  publicTools: ['hello', 'gone', 'both'],
+  toolScopes: { write: ['items:write', 'items:audit'], both: ['more'] },
+})
 const terms = { required: ['mcp'], isOpenToAll: false }
+
+function rulesOf(access: object) {
+  return compileAccess(accessSettings.parse(access), { kind: 'server', offered })
+}
+
+function decide(given: Terms['rules'], who: typeof anybody, name: string, more: Omit<Terms, 'rules'>) {
+  return decideTool(who, { name, args: undefined }, { rules: given, ...more })
+}
+
 const allowed = { allowed: true }
 const unknown = { allowed: false, reason: 'unknown' }
 const missingToken = { allowed: false, reason: 'missing_token' }
@@ -24,7 +32,9 @@ suite('decideTool', () => {
   const cases = [
     ['a public tool is for everybody', anybody, 'hello', allowed],
     ['a public tool asks no scope of a caller either', caller(), 'hello', allowed],
-    ['a tool that is public but not offered is nobody’s', anybody, 'gone', unknown],
+    ['a tool that is public but not offered is nobody’s', anybody, 'gone', missingToken],
+    ['nor a caller’s', caller('mcp'), 'gone', unknown],
+    ['a tool with scopes is not public', anybody, 'both', missingToken],
     ['a tool that is not offered is nobody’s, whatever his scopes', caller('mcp', 'admin'), 'drop', unknown],
     ['a tool that is not offered is not the local process’s either', local, 'drop', unknown],
     ['any other tool needs a token', anybody, 'read', missingToken],
@@ -46,27 +56,28 @@ suite('decideTool', () => {
     ['a caller with all of them may call', caller('mcp', 'items:write', 'items:audit'), 'write', allowed],
     ['the local process needs none', local, 'write', allowed],
     ['names are exact: another case', caller('mcp'), 'Write', unknown],
-    ['names are exact: a space', anybody, 'hello ', unknown],
-    ['names are exact: a NUL', anybody, 'hello\u0000', unknown],
+    ['names are exact: a space', anybody, 'hello ', missingToken],
+    ['names are exact: a NUL', anybody, 'hello\u0000', missingToken],
     ['no name of the prototype is a tool', caller('mcp'), '__proto__', unknown],
   ] as const
   for (const [name, who, tool, decision] of cases) {
-    test(name, () => assert.deepEqual(decideTool(rules, who, tool, terms), decision))
+    test(name, () => assert.deepEqual(decide(rules, who, tool, terms), decision))
   }
 
   test('a scope that both ask for is named once', () => {
-    const twice = { ...rules, scopes: new Map([['read', ['mcp', 'more']]]) }
-    assert.deepEqual(decideTool(twice, caller(), 'read', terms), lacks('mcp', 'more'))
+    const twice = rulesOf({ toolScopes: { read: ['mcp', 'more'] } })
+    assert.deepEqual(decide(twice, caller(), 'read', terms), lacks('mcp', 'more'))
   })
 
   test('where nobody is asked who he is, every tool that is offered is for all', () => {
     const open = { required: [], isOpenToAll: true }
-    assert.deepEqual(decideTool(rules, anybody, 'write', open), allowed)
-    assert.deepEqual(decideTool(rules, anybody, 'drop', open), unknown)
+    assert.deepEqual(decide(rules, anybody, 'write', open), allowed)
+    assert.deepEqual(decide(rules, anybody, 'drop', open), unknown)
   })
 
   test('without rules every tool is for every caller, and for nobody else', () => {
-    assert.deepEqual(decideTool(ALL_TOOLS, caller('mcp'), 'any', terms), allowed)
-    assert.deepEqual(decideTool(ALL_TOOLS, anybody, 'any', terms), missingToken)
+    const all = compileAccess(GUARDED, { kind: 'server', offered: undefined })
+    assert.deepEqual(decide(all, caller('mcp'), 'any', terms), allowed)
+    assert.deepEqual(decide(all, anybody, 'any', terms), missingToken)
   })
 })

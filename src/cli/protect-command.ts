@@ -1,11 +1,12 @@
 import { Command } from 'commander'
 import { type Config, configSchema, isPublic } from '../config.ts'
 import { GatewayError } from '../errors.ts'
+import { type AccessSettings, accessSettings } from '../workspaces/access-settings.ts'
 import { problemsOf, upstreamSettings } from '../workspaces/settings.ts'
 import type { McpSource } from '../workspaces/workspace.ts'
 import { addAuthOptions, configFrom } from './config-options.ts'
 import { untilStopped } from './terminal.ts'
-import { collect, listOf, upstreamFrom } from './workspace-flags.ts'
+import { accessFrom, addAccessOptions, listOf, upstreamFrom } from './workspace-flags.ts'
 
 type Flags = Readonly<Record<string, unknown>>
 
@@ -20,11 +21,8 @@ export function protectCommand(): Command {
     .option('--allowed-hosts <list>', 'accepted Host names, besides this machine’s own [ALLOWED_HOSTS]')
     .option('--allowed-origins <list>', 'origins of pages that may call [CORS_ORIGIN]')
     .option('--public-url <url>', 'how clients reach this gateway, when not by host and port [PUBLIC_URL]')
-  addAuthOptions(command)
-  return command
-    .option('--public-tools <list>', 'tools that everybody may call, without a token')
+  return addAccessOptions(addAuthOptions(command))
     .option('--tools <list>', 'offer only these tools')
-    .option('--tool-scopes <name=list>', 'scopes that this tool needs besides; repeat for more', collectFlags)
     .option('--bearer <token>', 'token that the MCP server wants from us, or @file')
     .option('--api-key <key>', 'API key that the MCP server wants from us, or @file')
     .option('--api-key-header <name>', 'header of the API key', 'X-Api-Key')
@@ -35,13 +33,11 @@ export function protectCommand(): Command {
     .action(protect)
 }
 
-const collectFlags = (value: string, before: readonly string[] = []) => collect(value, before)
-
 async function protect(url: string, flags: Flags): Promise<void> {
   const ports = [flags['httpPort'], flags['ssePort']].filter((port) => port !== undefined)
   const { config, allPorts } = configOf(flags, ports)
-  const target = { mcp: sourceOf(url, flags), upstream: upstreamOf(flags) }
-  refuseRulesForNobody(target.mcp, config)
+  const target = { mcp: sourceOf(url, flags), access: accessOf(flags), upstream: upstreamOf(flags) }
+  refuseRulesForNobody(target.access, config)
   // Before anything is said: whoever reads that we listen may ask us to stop at once.
   const stopped = untilStopped()
   const { startProtect } = await import('../server.ts')
@@ -66,6 +62,7 @@ function configOf(flags: Flags, ports: readonly unknown[]): { config: Config; al
     publicTools,
     tools,
     toolScopes,
+    adminTools,
     bearer,
     apiKey,
     apiKeyHeader,
@@ -85,12 +82,12 @@ function portOf(given: unknown): number {
 }
 
 /** Where nobody is asked who he is, these rules would let everybody do everything, in silence. */
-function refuseRulesForNobody({ publicTools, toolScopes }: McpSource, { auth }: Config): void {
+function refuseRulesForNobody({ publicTools, toolScopes, adminTools }: AccessSettings, { auth }: Config): void {
   if (auth !== undefined && auth.authType !== 'none') return
-  if (publicTools.length === 0 && toolScopes.size === 0) return
+  if (publicTools.length + Object.keys(toolScopes).length + adminTools.length === 0) return
   throw new GatewayError(
     'config_invalid',
-    'protect: --public-tools and --tool-scopes need to know who calls. Set --jwks-url, --jwt-secret or --public-key.',
+    'protect: --public-tools, --tool-scopes and --admin-tools need to know who calls. Set --jwks-url, --jwt-secret or --public-key.',
   )
 }
 
@@ -101,21 +98,13 @@ function sourceOf(url: string, flags: Flags): McpSource {
       `protect takes the URL of an MCP server, as in http://localhost:3000/mcp, not ${url.slice(0, 60)}`,
     )
   }
-  return {
-    url,
-    tools: listOf(flags['tools']),
-    publicTools: listOf(flags['publicTools']) ?? [],
-    toolScopes: toolScopesOf(flags['toolScopes']),
-  }
+  return { url, tools: listOf(flags['tools']) }
 }
 
-function toolScopesOf(given: unknown): ReadonlyMap<string, readonly string[]> {
-  const entries = (Array.isArray(given) ? given : []).map((entry) => {
-    const [, name, scopes] = /^([^=]+)=(.+)$/.exec(String(entry)) ?? []
-    if (name !== undefined && scopes !== undefined) return [name, listOf(scopes) ?? []] as const
-    throw new GatewayError('config_invalid', `--tool-scopes takes name=scope,scope, not ${String(entry).slice(0, 40)}`)
-  })
-  return new Map(entries)
+function accessOf(flags: Flags): AccessSettings {
+  const parsed = accessSettings.safeParse(accessFrom(flags) ?? {})
+  if (parsed.success) return parsed.data
+  throw new GatewayError('config_invalid', `protect: ${problemsOf(parsed.error).join('; ')}`)
 }
 
 function upstreamOf(flags: Flags) {

@@ -2,9 +2,10 @@ import type { Reach } from '../egress/egress.ts'
 import { GatewayError } from '../errors.ts'
 import type { Exchange } from '../http/exchange.ts'
 import type { FailedAuthLimit } from '../limits/failed-auth.ts'
-import type { InboundAuthSettings } from '../workspaces/settings.ts'
+import { devSettings, type InboundAuthSettings } from '../workspaces/settings.ts'
 import { anonymous, type Caller, localCaller } from './caller.ts'
 import { findCredential } from './credential.ts'
+import { createDevIdentity } from './dev-identity.ts'
 import { type JwtFailure, jwtFailure, quoted } from './jwt-failure.ts'
 import { createJwtVerifier, type JwtVerifier } from './jwt-verifier.ts'
 import { isLoopbackHost } from './key-set-url.ts'
@@ -59,6 +60,14 @@ export function createIdentity(inbound: InboundAuthSettings, options: IdentityOp
       return openToAll
     case 'jwt':
       return new JwtIdentity(inbound, options)
+    case 'dev':
+      return createDevIdentity(inbound.dev ?? devSettings.parse({}), options)
+    case 'oauth':
+    case 'both':
+      throw new GatewayError(
+        'config_invalid',
+        `authType ${inbound.authType} needs Gatehouse’s own authorization server, which this version does not have. Use jwt with the issuer’s jwksUrl.`,
+      )
   }
 }
 

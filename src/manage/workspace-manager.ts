@@ -1,6 +1,7 @@
 import { randomId } from '../crypto/random.ts'
 import type { Reach } from '../egress/egress.ts'
 import { GatewayError } from '../errors.ts'
+import { type AccessChange, changedAccess } from '../workspaces/access-settings.ts'
 import type { SourceSettings, UpstreamChange, UpstreamSettings, WorkspaceSettings } from '../workspaces/settings.ts'
 import type { Workspace, WorkspaceDocument } from '../workspaces/workspace.ts'
 
@@ -36,6 +37,7 @@ export interface ManagerOptions<Open> {
 export interface WorkspaceChange {
   readonly name?: string | undefined
   readonly auth?: WorkspaceSettings['auth'] | null | undefined
+  readonly access?: AccessChange | undefined
   readonly rateLimiting?: WorkspaceSettings['rateLimiting'] | null | undefined
   readonly upstream?: UpstreamChange | undefined
   readonly params?: Readonly<Record<string, string | null>> | undefined
@@ -108,6 +110,7 @@ export class WorkspaceManager<Open> {
         name: settings.name,
         ...made,
         inbound: settings.auth,
+        access: settings.access,
         rateLimiting: settings.rateLimiting,
         upstream: settings.upstream,
         params: settings.params,
@@ -130,11 +133,11 @@ export class WorkspaceManager<Open> {
 
   /** Puts all settings of the config file in place; id, slug and document stay. */
   replaceSettings(reference: string, settings: Omit<WorkspaceSettings, 'source' | 'slug'>): Promise<Workspace> {
-    const { name, auth, rateLimiting, upstream, params, tools } = settings
+    const { name, auth, access, rateLimiting, upstream, params, tools } = settings
     return this.#inTurn(() =>
       this.#replace(reference, (before) => ({
         ...before,
-        ...{ name, inbound: auth, rateLimiting, upstream, params, tools },
+        ...{ name, inbound: auth, access, rateLimiting, upstream, params, tools },
       })),
     )
   }
@@ -204,6 +207,7 @@ function applyChange(before: Workspace, change: WorkspaceChange): Workspace {
     ...before,
     name: change.name ?? before.name,
     inbound: change.auth === undefined ? before.inbound : (change.auth ?? undefined),
+    access: changedAccess(before.access, change.access ?? {}),
     rateLimiting: change.rateLimiting === undefined ? before.rateLimiting : (change.rateLimiting ?? undefined),
     upstream: changedUpstream(before.upstream, change.upstream ?? {}),
     tools: change.tools ?? before.tools,

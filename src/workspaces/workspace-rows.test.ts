@@ -7,6 +7,7 @@ import { createKeyring } from '../crypto/keyring.ts'
 import { seal } from '../crypto/seal.ts'
 import { GatewayError } from '../errors.ts'
 import { openSqliteStore } from '../store/sqlite-store.ts'
+import { GUARDED } from './access-settings.ts'
 import { inboundAuthSettings, upstreamSettings } from './settings.ts'
 import type { Workspace } from './workspace.ts'
 import { createWorkspaceRows } from './workspace-rows.ts'
@@ -21,6 +22,7 @@ const bare: Workspace = {
   keptBy: 'file',
   reach: 'operator',
   inbound: undefined,
+  access: GUARDED,
   rateLimiting: undefined,
   upstream: upstreamSettings.parse({}),
   params: {},
