@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
+import { defaultAccount } from '../accounts/account.ts'
 import { type App, createApp } from '../app.ts'
 import type { Config } from '../config.ts'
 import { readOrMakeKeyFile } from '../crypto/key-file.ts'
@@ -43,12 +44,14 @@ export async function assembleGateway(config: Config, options: GatewayOptions = 
     const store = await openSqliteStore({ folder: config.dataDir })
     close.unshift(() => store.close())
     await checkKey(store, keyring)
+    const account = await defaultAccount(store)
     const records = createRecordWriter(store, log)
     close.unshift(() => records.close())
     const open = foundation.openOptions(records.write)
     const inFile = slugsInFile(config.workspaces)
     const manager = new WorkspaceManager<OpenWorkspace>({
       rows: createWorkspaceRows(store, keyring),
+      accountId: account.id,
       open: (workspace) => openWorkspace(workspace, open),
       publish: foundation.publish,
       fetchDocument: async (url, reach) =>

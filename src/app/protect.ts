@@ -31,6 +31,7 @@ export async function assembleProtect(
     const workspace: Workspace = {
       // Nobody needs it: the only workspace is found at `/mcp`.
       id: randomId(16),
+      accountId: 'protect',
       slug: 'protect',
       name: new URL(mcp.url).host,
       keptBy: 'file',

@@ -20,6 +20,8 @@ export interface Unreadable {
 
 export interface ManagerOptions<Open> {
   readonly rows: WorkspaceRows
+  /** The account that new workspaces belong to. */
+  readonly accountId: string
   /** Compiles a workspace; throws `config_invalid` or `document_invalid` when it cannot be served as it is. */
   readonly open: (workspace: Workspace) => Promise<Open>
   /** Puts the served set in place; called after every change, in order. */
@@ -103,6 +105,7 @@ export class WorkspaceManager<Open> {
       const now = this.#options.now()
       const workspace: Workspace = {
         id: randomId(16),
+        accountId: this.#options.accountId,
         slug,
         name: settings.name,
         ...made,
