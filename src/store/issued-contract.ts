@@ -56,7 +56,7 @@ export function issuedContract(open: () => Promise<StoreUnderTest>): void {
     await insert('old', { kind: 'session', expires_at: 5 })
     await insert('new', { kind: 'session', expires_at: 50 })
     await insert('token', { expires_at: 5 })
-    assert.equal(await under.store.issued.deleteSessions({ before: 10 }), 1)
+    assert.equal(await under.store.issued.deleteSessions({ endedBy: 10 }), 1)
     assert.deepEqual(ids(await under.store.issued.page({ after: '', limit: 9 })), ['new', 'token'])
   })
 }

@@ -73,11 +73,11 @@ function lifetimes(database: Kysely<Tables>): Pick<IssuedTable, 'needsOfKeys' | 
         kid === null ? [] : [{ kid, until: ending === tokens ? latest : null }],
       )
     },
-    async deleteSessions({ before }) {
+    async deleteSessions({ endedBy }) {
       const { numDeletedRows } = await database
         .deleteFrom('issued')
         .where('kind', '=', SESSION)
-        .where('expires_at', '<', before)
+        .where('expires_at', '<=', endedBy)
         .executeTakeFirst()
       return Number(numDeletedRows)
     },

@@ -58,8 +58,8 @@ export interface IssuedTable {
   use(uses: readonly IssuedUse[]): Promise<void>
   /** Until when tokens need each signing key, by its `kid`: the latest end of those that are not revoked; null is never. */
   needsOfKeys(): Promise<{ readonly kid: string; readonly until: number | null }[]>
-  /** Deletes session tokens that ended before `before`. Gives how many. */
-  deleteSessions(options: { readonly before: number }): Promise<number>
+  /** Deletes session tokens whose end is `endedBy` or earlier. Gives how many. */
+  deleteSessions(options: { readonly endedBy: number }): Promise<number>
 }
 
 /** Every field that is set must match. */
