@@ -7,6 +7,7 @@ import { readOrMakeKeyFile } from '../crypto/key-file.ts'
 import { fetchDocument } from '../egress/read-document.ts'
 import { keepFileWorkspaces, slugsInFile } from '../manage/file-workspaces.ts'
 import { type OpenWorkspace, openWorkspace } from '../manage/open-workspace.ts'
+import { TokenManager } from '../manage/token-manager.ts'
 import { WorkspaceManager } from '../manage/workspace-manager.ts'
 import { readRecords } from '../records/read-records.ts'
 import { createRecordWriter } from '../records/write-records.ts'
@@ -15,6 +16,7 @@ import { openSqliteStore } from '../store/sqlite-store.ts'
 import { documentBytesMax } from '../tools/document.ts'
 import { createWorkspaceRows } from '../workspaces/workspace-rows.ts'
 import { type Foundation, type GatewayOptions, layFoundation } from './foundation.ts'
+import { openIssuing } from './issuing.ts'
 
 /** A gateway without a listener: everything behind it is open. */
 export interface Gateway extends Pick<Foundation, 'log' | 'hostRules' | 'publicUrl' | 'listensOn' | 'endStreams'> {
@@ -47,7 +49,10 @@ export async function assembleGateway(config: Config, options: GatewayOptions = 
     const account = await defaultAccount(store)
     const records = createRecordWriter(store, log)
     close.unshift(() => records.close())
-    const open = foundation.openOptions(records.write)
+    const issuing = await openIssuing({ store, keyring, log, account, publicUrl, now })
+    close.unshift(() => issuing.close())
+    const defaults = foundation.openOptions(records.write)
+    const open = { ...defaults, identity: { ...defaults.identity, issued: issuing.issued } }
     const inFile = slugsInFile(config.workspaces)
     const manager = new WorkspaceManager<OpenWorkspace>({
       rows: createWorkspaceRows(store, keyring),
@@ -66,13 +71,20 @@ export async function assembleGateway(config: Config, options: GatewayOptions = 
       info: (message) => log.info(message),
       wait: waiter(closing.signal),
     })
+    const tokens = new TokenManager({
+      ...issuing.parts,
+      workspace: (reference) => manager.get(reference),
+      askForCredential: (id) => manager.askForCredential(id, open.defaultAuth),
+      note: (message) => log.info(message),
+    })
     const app = createApp({
       version: foundation.version,
       stages: foundation.stages(records.write),
       directory: foundation.directory,
       hostRules,
       publicUrl,
-      management: { manager, adminKey, readLogs: (query) => readRecords(store, query, records) },
+      management: { manager, tokens, adminKey, readLogs: (query) => readRecords(store, query, records), now },
+      jwks: () => issuing.parts.keys.jwks,
       isReady: () => answers(store.meta.find('schema_version')),
     })
     return { ...foundation, app, manager, adminKey, close: () => closeAll(closing, close) }

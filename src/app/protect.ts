@@ -53,6 +53,7 @@ export async function assembleProtect(
       hostRules,
       publicUrl,
       management: undefined,
+      jwks: undefined,
       isReady: async () => true,
     })
     return { ...foundation, app }

@@ -1,7 +1,13 @@
 import { randomId } from '../crypto/random.ts'
 import type { Reach } from '../egress/egress.ts'
 import { GatewayError } from '../errors.ts'
-import type { SourceSettings, UpstreamChange, UpstreamSettings, WorkspaceSettings } from '../workspaces/settings.ts'
+import type {
+  InboundAuthSettings,
+  SourceSettings,
+  UpstreamChange,
+  UpstreamSettings,
+  WorkspaceSettings,
+} from '../workspaces/settings.ts'
 import type { Workspace, WorkspaceDocument } from '../workspaces/workspace.ts'
 
 /** Where workspaces are kept. Every promise resolves only when the change is on disk. */
@@ -127,6 +133,26 @@ export class WorkspaceManager<Open> {
   /** Changes settings; what is not mentioned stays. */
   change(reference: string, change: WorkspaceChange): Promise<Workspace> {
     return this.#inTurn(() => this.#replace(reference, (before) => applyChange(before, change)))
+  }
+
+  /**
+   * Asks callers for a credential from now on: `authType` none becomes jwt. `fallback` counts for a workspace that says nothing.
+   *
+   * @throws GatewayError `conflict` for one that the config file keeps: at the next start it would be open again.
+   */
+  askForCredential(reference: string, fallback: InboundAuthSettings): Promise<Workspace> {
+    return this.#inTurn(async () => {
+      const before = this.get(reference)
+      const inbound = before.inbound ?? fallback
+      if (inbound.authType !== 'none') return before
+      if (before.keptBy === 'file') {
+        throw new GatewayError(
+          'conflict',
+          `${before.slug} is open to everybody and kept by the config file: set its auth there.`,
+        )
+      }
+      return this.#replace(reference, (workspace) => ({ ...workspace, inbound: { ...inbound, authType: 'jwt' } }))
+    })
   }
 
   /** Puts all settings of the config file in place; id, slug and document stay. */
