@@ -1,5 +1,5 @@
 import type { IssuedRow } from '../store/schema.ts'
-import type { Store } from '../store/store.ts'
+import type { IssuedTable } from '../store/store.ts'
 
 /** Whether a credential that we issued opens a workspace at this moment, or why not. */
 export type Standing = 'good' | 'unknown' | 'revoked' | 'expired' | 'other_workspace'
@@ -35,7 +35,10 @@ export class IssuedIndex {
   readonly #alone = new Map<string, readonly string[]>()
 
   /** Reads everything that has not ended, a page at a time. */
-  static async open(store: Pick<Store, 'issued'>, now: number): Promise<IssuedIndex> {
+  static async open(
+    store: { readonly issued: Pick<IssuedTable, 'page' | 'workspacesOf'> },
+    now: number,
+  ): Promise<IssuedIndex> {
     const index = new IssuedIndex()
     for (let after = ''; ; ) {
       const rows = await store.issued.page({ after, limit: PAGE_ROWS })
