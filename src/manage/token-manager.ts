@@ -83,7 +83,7 @@ export class TokenManager {
         opens.map(({ workspace_id }) => workspace_id),
       )
       this.#options.note(
-        `Issued ${kind} ${row.id} for ${workspaces.map(({ slug }) => slug).join(', ') || 'no workspace'}.`,
+        `Issued ${row.id}, a ${kind}, for ${workspaces.map(({ slug }) => slug).join(', ') || 'no workspace'}.`,
       )
       return { row, value, opens: await this.#opensOf(row.id) }
     })
@@ -111,7 +111,7 @@ export class TokenManager {
     await this.get(kind, id)
     index.revoke(id)
     await store.issued.revoke(id, now())
-    note(`Revoked ${kind} ${id}.`)
+    note(`Revoked ${id}, a ${kind}.`)
     return this.get(kind, id)
   }
 
@@ -124,7 +124,7 @@ export class TokenManager {
     return this.#inTurn(async () => {
       await store.issued.associate({ issued_id: id, workspace_id: workspaceId, is_default: flag(isDefault) })
       index.associate(id, workspaceId)
-      note(`Associated ${kind} ${id} with ${slug}.`)
+      note(`Associated ${id}, a ${kind}, with ${slug}.`)
       return this.get(kind, id)
     })
   }
@@ -137,7 +137,7 @@ export class TokenManager {
       await this.get(kind, id)
       index.dissociate(id, workspaceId)
       await store.issued.dissociate({ issued_id: id, workspace_id: workspaceId })
-      note(`Dissociated ${kind} ${id} from ${slug}.`)
+      note(`Dissociated ${id}, a ${kind}, from ${slug}.`)
       return this.get(kind, id)
     })
   }

@@ -1,20 +1,25 @@
 import { toGatewayError } from '../errors.ts'
-import type { Store } from '../store/store.ts'
+import type { IssuedTable } from '../store/store.ts'
 
 const FLUSH_MS = 1_000
+
+/** Where uses are kept. */
+interface KeptUses {
+  readonly issued: Pick<IssuedTable, 'use'>
+}
 
 /**
  * When credentials were last used. Noted in memory at each call, written in batches: at most a second behind, and once more
  * at the stop. Holds an id only once, so it is no larger than what was issued.
  */
 export class Uses {
-  readonly #store: Pick<Store, 'issued'>
+  readonly #store: KeptUses
   readonly #onFailure: (code: string) => void
   #waiting = new Map<string, number>()
   #timer: NodeJS.Timeout | undefined
   #flushing: Promise<void> = Promise.resolve()
 
-  constructor(store: Pick<Store, 'issued'>, onFailure: (code: string) => void) {
+  constructor(store: KeptUses, onFailure: (code: string) => void) {
     this.#store = store
     this.#onFailure = onFailure
   }
