@@ -150,7 +150,7 @@ export class TokenManager {
   rotateSigningKeys(): Promise<PublishedKey> {
     return this.#inTurn(async () => {
       const made = await this.#options.keys.rotate()
-      this.#options.note(`Tokens are signed with the new key ${made.kid} from now on.`)
+      this.#options.note('A new key signs from now on.')
       return made
     })
   }
