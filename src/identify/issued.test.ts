@@ -3,7 +3,7 @@ import { suite, test } from 'node:test'
 import { exampleIssuedRow } from '../store/issued-contract.ts'
 import { apiKeyHash, makeApiKey } from '../tokens/api-key.ts'
 import { IssuedIndex } from '../tokens/revocation.ts'
-import { Clock, mint, NOW, newKeyPair, refusals, type SigningKey } from './identify.test-support.ts'
+import { Clock, forge, mint, NOW, newKeyPair, refusals, type SigningKey } from './identify.test-support.ts'
 import { createIssuedCredentials } from './issued.ts'
 import { readToken } from './unverified-token.ts'
 
@@ -86,6 +86,8 @@ suite('a token of ours', () => {
     assert.equal(await outcome(await sign({ jti: 'never issued' })), REVOKED)
     assert.equal(await outcome(await sign({ sub: undefined })), refusals.noUserId)
     assert.equal(await outcome(await sign(), 'another workspace'), refusals.audience)
+    const critical = { alg: 'ES256', typ: 'at+jwt', kid: 'k1', crit: ['exp'] }
+    assert.equal(await outcome(forge(critical, { iss: US })), refusals.critical)
     const es512 = await newKeyPair('ES512')
     assert.equal(await outcome(await sign({}, { alg: 'ES512' }, es512.privateKey)), refusals.algorithm)
     clock.ms += 3_600_000

@@ -55,8 +55,11 @@ export function createIssuedCredentials(options: IssuedOptions): IssuedCredentia
 
   return {
     cacheTtlMs: CACHE_TTL_MS,
-    takes: ({ header, claims }) =>
-      member(claims, 'iss') === issuer() && String(member(header, 'typ')).toLowerCase() === ACCESS_TOKEN_TYPE,
+    takes: ({ header, claims }) => {
+      const type = member(header, 'typ')
+      const isAccessToken = typeof type === 'string' && type.toLowerCase() === ACCESS_TOKEN_TYPE
+      return isAccessToken && member(claims, 'iss') === issuer()
+    },
     async verify(token, workspaceId) {
       const verified = await verifyOwn(token, options)
       // After the signature and not before: it may have been revoked meanwhile, and a stranger learns nothing of a jti.
