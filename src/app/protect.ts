@@ -33,6 +33,7 @@ export async function assembleProtect(
     const write = log.record
     const workspace: Workspace = {
       id: workspaceId(mcp.url, foundation.keyring),
+      accountId: 'protect',
       slug: 'protect',
       name: URL.parse(mcp.url)?.host ?? mcp.url,
       keptBy: 'file',
@@ -56,6 +57,7 @@ export async function assembleProtect(
       hostRules,
       publicUrl,
       management: undefined,
+      jwks: undefined,
       isReady: async () => true,
     })
     return { ...foundation, app }

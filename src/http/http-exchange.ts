@@ -20,7 +20,9 @@ export interface ExchangeOptions {
 }
 
 /** Answers are made for one caller, and are never what a browser guesses them to be. */
-const FIXED_HEADERS = ['Cache-Control', 'no-store', 'X-Content-Type-Options', 'nosniff'] as const
+const FIXED_HEADERS = ['X-Content-Type-Options', 'nosniff'] as const
+/** Unless the answer says that it may be kept. */
+const NOT_KEPT = ['Cache-Control', 'no-store'] as const
 
 // Unique across restarts and replicas (the random half), cheap and in order within one process (the counter).
 const processId = randomId(8)
@@ -220,6 +222,7 @@ export class HttpExchange implements Exchange {
 
   #head(answer: Pick<Answer, 'status' | 'headers'>): (string | number)[] {
     const headers: (string | number)[] = ['X-Request-Id', this.requestId, ...FIXED_HEADERS]
+    if (answer.headers?.['Cache-Control'] === undefined) headers.push(...NOT_KEPT)
     append(headers, this.#options.answerHeaders(this.#request))
     append(headers, answer.headers)
     // An unread body would be taken for the next request of the connection.

@@ -1,4 +1,4 @@
-/** Why a JWT was refused. One text each, so that a caller can tell them apart (FEATURES.md, A25). */
+/** Why a JWT, or an API key, was refused. One text each, so that a caller can tell them apart (FEATURES.md, A25). */
 export type JwtFailureKind =
   | 'malformed'
   | 'type'
@@ -12,8 +12,10 @@ export type JwtFailureKind =
   | 'not_yet_valid'
   | 'expired'
   | 'missing_claim'
+  | 'revoked'
+  | 'api_key'
 
-/** A refused JWT. `message` may be shown to anybody; `detail` is for the operator's record and never holds the token. */
+/** A refused credential. `message` may be shown to anybody; `detail` is for the operator's record and never holds the token. */
 export interface JwtFailure {
   readonly ok: false
   readonly kind: JwtFailureKind
@@ -36,6 +38,8 @@ const MESSAGES: Readonly<Record<JwtFailureKind, string>> = {
   not_yet_valid: 'JWT verification failed: the token is not valid yet (nbf)',
   expired: 'JWT token has expired',
   missing_claim: 'JWT verification failed: missing required claim',
+  revoked: 'JWT verification failed: the token has been revoked',
+  api_key: 'Invalid API key',
 }
 
 /** A failure with the text of its kind, or a closer one. Neither text may name an expected value. */

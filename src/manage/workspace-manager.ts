@@ -2,7 +2,13 @@ import { randomId } from '../crypto/random.ts'
 import type { Reach } from '../egress/egress.ts'
 import { GatewayError } from '../errors.ts'
 import { type AccessChange, changedAccess } from '../workspaces/access-settings.ts'
-import type { SourceSettings, UpstreamChange, UpstreamSettings, WorkspaceSettings } from '../workspaces/settings.ts'
+import type {
+  InboundAuthSettings,
+  SourceSettings,
+  UpstreamChange,
+  UpstreamSettings,
+  WorkspaceSettings,
+} from '../workspaces/settings.ts'
 import type { Workspace, WorkspaceDocument } from '../workspaces/workspace.ts'
 
 /** Where workspaces are kept. Every promise resolves only when the change is on disk. */
@@ -21,6 +27,8 @@ export interface Unreadable {
 
 export interface ManagerOptions<Open> {
   readonly rows: WorkspaceRows
+  /** The account that new workspaces belong to. */
+  readonly accountId: string
   /** Compiles a workspace; throws `config_invalid` or `document_invalid` when it cannot be served as it is. */
   readonly open: (workspace: Workspace) => Promise<Open>
   /** Puts the served set in place; called after every change, in order. */
@@ -106,6 +114,7 @@ export class WorkspaceManager<Open> {
       const now = this.#options.now()
       const workspace: Workspace = {
         id: randomId(16),
+        accountId: this.#options.accountId,
         slug,
         name: settings.name,
         ...made,
@@ -129,6 +138,26 @@ export class WorkspaceManager<Open> {
   /** Changes settings; what is not mentioned stays. */
   change(reference: string, change: WorkspaceChange): Promise<Workspace> {
     return this.#inTurn(() => this.#replace(reference, (before) => applyChange(before, change)))
+  }
+
+  /**
+   * Asks callers for a credential from now on: `authType` none becomes jwt. `fallback` counts for a workspace that says nothing.
+   *
+   * @throws GatewayError `conflict` for one that the config file keeps: at the next start it would be open again.
+   */
+  askForCredential(reference: string, fallback: InboundAuthSettings): Promise<Workspace> {
+    return this.#inTurn(async () => {
+      const before = this.get(reference)
+      const inbound = before.inbound ?? fallback
+      if (inbound.authType !== 'none') return before
+      if (before.keptBy === 'file') {
+        throw new GatewayError(
+          'conflict',
+          `${before.slug} is open to everybody and kept by the config file: set its auth there.`,
+        )
+      }
+      return this.#replace(reference, (workspace) => ({ ...workspace, inbound: { ...inbound, authType: 'jwt' } }))
+    })
   }
 
   /** Puts all settings of the config file in place; id, slug and document stay. */

@@ -16,6 +16,7 @@ const keyring = createKeyring('k'.repeat(40))
 const CANARY = 'canary-6f1d'
 
 const bare: Workspace = {
+  accountId: 'account',
   id: 'a'.repeat(16),
   slug: 'bare',
   name: 'Bare',

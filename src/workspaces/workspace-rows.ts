@@ -20,7 +20,7 @@ export interface WorkspaceRows {
   list(): Promise<StoredWorkspaces>
   /** @throws GatewayError `conflict` when the slug or the id is taken. */
   insert(workspace: Workspace): Promise<void>
-  /** Replaces everything but id, slug and creation time. @throws GatewayError `not_found` */
+  /** Replaces everything but id, account, slug and creation time. @throws GatewayError `not_found` */
   update(workspace: Workspace): Promise<void>
   /** @throws GatewayError `not_found` */
   delete(id: string): Promise<void>
@@ -88,6 +88,7 @@ function toRow(workspace: Workspace, keyring: Keyring): WorkspaceRow {
   const settings = sealedSettings.parse({ inbound, access, rateLimiting, upstream, params })
   return {
     id,
+    account_id: workspace.accountId,
     slug: workspace.slug,
     name: workspace.name,
     kept_by: workspace.keptBy,
@@ -108,6 +109,7 @@ function fromRow(row: WorkspaceRow, keyring: Keyring): Workspace {
   const settings = sealedSettings.parse(JSON.parse(unseal(keyring, sealedFor(row.id, 'settings'), row.sealed_settings)))
   return {
     id: row.id,
+    accountId: row.account_id,
     slug: row.slug,
     name: row.name,
     keptBy: row.kept_by,

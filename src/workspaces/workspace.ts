@@ -6,6 +6,8 @@ import type { InboundAuthSettings, RateLimitingSettings, ToolsSettings, Upstream
 export interface Workspace {
   /** 16 random characters: 80 bits, not to be guessed (PRODUCT.md, 2). */
   readonly id: string
+  /** The tenant that it belongs to; never changes. */
+  readonly accountId: string
   readonly slug: string
   readonly name: string
   /** Who keeps it: `gatehouse.yaml` (changed only there) or `/api`. */
