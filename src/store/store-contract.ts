@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import { createKeyring } from '../crypto/keyring.ts'
 import { GatewayError } from '../errors.ts'
+import { auditContract } from './audit-contract.ts'
 import { checkKey } from './check-key.ts'
 import { recordText } from './record-text.ts'
 import type { NewRecordRow, WorkspaceRow } from './schema.ts'
@@ -72,6 +73,7 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
     metaContract(open)
     workspaceContract(open)
     recordContract(open)
+    auditContract(open)
     keyContract(open)
 
     test('a closed store refuses everything as unavailable, and closes twice', async () => {
