@@ -6,6 +6,7 @@ import type { UpstreamSettings } from '../workspaces/settings.ts'
 import type { McpSource, Workspace } from '../workspaces/workspace.ts'
 import type { Gateway } from './assemble.ts'
 import { type GatewayOptions, layFoundation } from './foundation.ts'
+import { refusalNoter, watched } from './watch.ts'
 
 /** One MCP server, and how it is reached. */
 export interface Protected {
@@ -27,7 +28,8 @@ export async function assembleProtect(
   const foundation = await layFoundation(config, options)
   try {
     const { log, now, publicUrl, hostRules } = foundation
-    const write = log.record
+    const { security } = foundation
+    const write = watched(log.record, { security })
     const workspace: Workspace = {
       // Nobody needs it: the only workspace is found at `/mcp`.
       id: randomId(16),
@@ -54,6 +56,7 @@ export async function assembleProtect(
       publicUrl,
       management: undefined,
       isReady: async () => true,
+      onRefused: refusalNoter({ security }, now),
     })
     return { ...foundation, app }
   } catch (error) {

@@ -218,6 +218,8 @@ function noteMessage(
   const request = message.kind === 'request' ? message : undefined
   record.set({
     method: message.method,
+    // Known already here, so that a refused call says which tool it wanted.
+    tool: toolOf(message),
     protocolVersion: request?.protocolVersion ?? session?.protocolVersion,
     client: request?.client ?? session?.client,
   })
