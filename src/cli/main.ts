@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { z } from 'zod'
 import { GatewayError } from '../errors.ts'
+import { auditCommand } from './audit-command.ts'
 import { configCommand } from './config-command.ts'
 import { demoCommand } from './demo-command.ts'
 import { logsCommand } from './logs-command.ts'
@@ -23,6 +24,7 @@ export async function main(args: readonly string[]): Promise<void> {
     .addCommand(protectCommand())
     .addCommand(workspaceCommand())
     .addCommand(logsCommand())
+    .addCommand(auditCommand())
     .addCommand(configCommand())
     .addCommand(testApiCommand())
   try {

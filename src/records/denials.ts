@@ -98,11 +98,16 @@ export class Denials {
 function eventOf({ denial, count, isOfMany }: { denial: Denial; count: number; isOfMany: boolean }): AuditEvent {
   const { code = 'internal', detail } = denial
   const what = { action: 'access.denied', outcome: 'denied', count } as const
-  if (isOfMany) return { ...what, by: { actor: 'anonymous' }, reason: `${code}: of many callers together` }
+  if (isOfMany) return { ...what, by: { actor: 'anonymous' }, reason: `${code} (of many callers together)` }
   const { issuer, subject, clientAddress, requestId } = denial
   const actor: Origin['actor'] = subject === undefined || subject === 'anonymous' ? 'anonymous' : 'caller'
   const by = { actor, issuer, subject: actor === 'caller' ? subject : undefined, clientAddress, requestId }
-  return { ...what, by, target: targetOf(denial), reason: detail === undefined ? code : `${code}: ${detail}` }
+  return { ...what, by, target: targetOf(denial), reason: reasonOf(code, detail) }
+}
+
+/** No colon: `invalid_token: …` would look like a token with its value, and be taken out. */
+function reasonOf(code: string, detail: string | undefined): string {
+  return detail === undefined ? code : `${code} (${detail})`
 }
 
 function targetOf({ workspaceId, workspace, tool, method }: Denial): AuditTarget {
