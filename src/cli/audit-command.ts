@@ -134,5 +134,6 @@ function changeText(change: unknown): string {
   if (Array.isArray(added) && Array.isArray(removed)) {
     return `${setting}: ${[...added.map((name) => `+${name}`), ...removed.map((name) => `-${name}`)].join(' ')}`
   }
-  return to === undefined ? `${setting} changed` : `${setting}: ${from} → ${to}`
+  if (to === undefined) return `${setting} changed`
+  return from === null ? `${setting}: ${to}` : `${setting}: ${from} → ${to}`
 }
