@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { z } from 'zod'
 import { GatewayError } from '../errors.ts'
+import { auditCommand } from './audit-command.ts'
 import { configCommand } from './config-command.ts'
 import { demoCommand } from './demo-command.ts'
 import { keyCommand, signingKeysCommand } from './key-command.ts'
@@ -28,6 +29,7 @@ export async function main(args: readonly string[]): Promise<void> {
     .addCommand(keyCommand())
     .addCommand(signingKeysCommand())
     .addCommand(logsCommand())
+    .addCommand(auditCommand())
     .addCommand(configCommand())
     .addCommand(testApiCommand())
   try {
