@@ -1,7 +1,8 @@
 /** What keeps a client from finding out where to sign in. */
 export const METADATA_CAUSES = {
   challenge_missing: {
-    meaning: 'The 401 has no WWW-Authenticate, so clients do not learn where to sign in: something on the way strips it.',
+    meaning:
+      'The 401 has no WWW-Authenticate, so clients do not learn where to sign in: something on the way strips it.',
     fix: 'Let the proxy pass WWW-Authenticate on; some replace the whole answer of a 401 by a page of their own.',
   },
   metadata_missing: {
@@ -41,7 +42,8 @@ export const METADATA_CAUSES = {
     fix: 'Start it or correct issuer; it must be reachable for the clients too, not only for the gateway.',
   },
   issuer_metadata_missing: {
-    meaning: 'The authorization server has no metadata at any of its well-known addresses (RFC 8414, OpenID discovery).',
+    meaning:
+      'The authorization server has no metadata at any of its well-known addresses (RFC 8414, OpenID discovery).',
     fix: 'Correct issuer: for Keycloak it ends in /realms/<realm>, for Entra in /v2.0. It is the iss of the tokens.',
   },
   issuer_slash: {

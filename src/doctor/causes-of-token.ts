@@ -21,7 +21,8 @@ export const TOKEN_CAUSES = {
     fix: 'Take the quotes off, in the file or in the variable that it comes from.',
   },
   token_has_line_break: {
-    meaning: 'A line break stands at the end of the file; a program that sends the file as it is breaks its own header.',
+    meaning:
+      'A line break stands at the end of the file; a program that sends the file as it is breaks its own header.',
     fix: 'Write the file without it (printf %s), or let the program trim it. Our own @file does.',
   },
   token_has_spaces: {
@@ -57,7 +58,8 @@ export const TOKEN_CAUSES = {
     fix: 'Get a signed one: everybody can write an unsigned token.',
   },
   algorithm_hmac: {
-    meaning: 'The token is signed with a shared secret (HS…), and the gateway checks with the public keys of a provider.',
+    meaning:
+      'The token is signed with a shared secret (HS…), and the gateway checks with the public keys of a provider.',
     fix: 'Let the provider sign with its own key (RS256, ES256); or set secret in place of jwksUrl or publicKey.',
   },
   algorithm_wrong: {

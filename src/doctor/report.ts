@@ -1,4 +1,4 @@
-import { type CauseCode, CAUSES } from './causes.ts'
+import { CAUSES, type CauseCode } from './causes.ts'
 
 /** One thing that was looked at. `cause` and `fix` are null when it is well. */
 export interface Check {

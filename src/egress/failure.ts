@@ -35,7 +35,7 @@ export function unreachable(request: Pick<Named, 'calledAs'>, error: unknown): G
   const code = codeOf(error)
   const reason = REASONS[code] ?? reasonByPrefix(code)
   const text = error instanceof Error ? error.message : 'unknown'
-  const cause = new Error(code === '' ? text : `${code}: ${text}`)
+  const cause = Object.assign(new Error(code === '' ? text : `${code}: ${text}`), { code })
   return new GatewayError('upstream_unreachable', `${subject(request)} could not be reached: ${reason}.`, { cause })
 }
 
@@ -63,6 +63,11 @@ function reasonByPrefix(code: string): string {
 
 function subject(request: Pick<Named, 'calledAs'>): string {
   return request.calledAs ?? 'The server'
+}
+
+/** The network layer's code of a failure (`ECONNREFUSED`), also of one that `unreachable` has made; empty without one. */
+export function networkCodeOf(error: unknown): string {
+  return codeOf(error instanceof GatewayError ? error.detail.cause : error)
 }
 
 function codeOf(error: unknown): string {
