@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { GatewayError } from '../errors.ts'
 import { configCommand } from './config-command.ts'
 import { demoCommand } from './demo-command.ts'
+import { doctorCommand } from './doctor-command.ts'
 import { logsCommand } from './logs-command.ts'
 import { protectCommand } from './protect-command.ts'
 import { startCommand } from './start-command.ts'
@@ -23,6 +24,7 @@ export async function main(args: readonly string[]): Promise<void> {
     .addCommand(protectCommand())
     .addCommand(workspaceCommand())
     .addCommand(logsCommand())
+    .addCommand(doctorCommand())
     .addCommand(configCommand())
     .addCommand(testApiCommand())
   try {

@@ -1,4 +1,3 @@
-import type { CancelSignal } from '../egress/cancel-signal.ts'
 import type { Egress, OutgoingResponse, Reach } from '../egress/egress.ts'
 import { networkCodeOf } from '../egress/failure.ts'
 import { GatewayError } from '../errors.ts'
@@ -12,7 +11,7 @@ export interface World {
   /** Milliseconds since the epoch. */
   readonly now: () => number
   /** Ends every probe: the deadline of the whole examination. */
-  readonly signal?: CancelSignal | undefined
+  readonly signal?: AbortSignal | undefined
 }
 
 /** What came of one request. */
@@ -39,7 +38,7 @@ export interface Unanswered {
 }
 
 export interface Asking {
-  readonly method?: 'GET' | 'POST' | 'OPTIONS'
+  readonly method?: 'GET' | 'POST' | 'OPTIONS' | 'DELETE'
   readonly headers?: Readonly<Record<string, string>>
   /** Sent as JSON. */
   readonly body?: unknown
