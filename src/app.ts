@@ -1,4 +1,5 @@
 import { requireAdmin } from './api/admin.ts'
+import { doctorRoutes, type Examine } from './api/doctor.ts'
 import type { LogQuery } from './api/logs.ts'
 import { logRoutes } from './api/logs.ts'
 import { describeApi } from './api/openapi.ts'
@@ -34,6 +35,7 @@ export interface Management {
   readonly manager: WorkspaceManager<OpenWorkspace>
   readonly adminKey: string
   readonly readLogs: (query: LogQuery) => Promise<readonly unknown[]>
+  readonly examine: Examine
   /** Always on: nobody has a reason to try admin keys (FEATURES H6). */
   readonly failedAuth: FailedAuthLimit
 }
@@ -74,10 +76,11 @@ export function createApp(parts: AppParts): App {
   }
 }
 
-function apiRoutes({ manager, readLogs }: Management, parts: AppParts): readonly Route[] {
+function apiRoutes({ manager, readLogs, examine }: Management, parts: AppParts): readonly Route[] {
   const routes: Route[] = [
     ...workspaceRoutes({ manager, publicUrl: parts.publicUrl }),
     ...logRoutes({ workspaceId: (reference) => manager.get(reference).id, read: readLogs }),
+    ...doctorRoutes(examine),
   ]
   const describe: Route = {
     method: 'GET',

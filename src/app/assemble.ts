@@ -14,6 +14,7 @@ import { checkKey } from '../store/check-key.ts'
 import { openSqliteStore } from '../store/sqlite-store.ts'
 import { documentBytesMax } from '../tools/document.ts'
 import { createWorkspaceRows } from '../workspaces/workspace-rows.ts'
+import { createDoctor } from './doctor.ts'
 import { type Foundation, type GatewayOptions, layFoundation } from './foundation.ts'
 
 /** Wrong admin keys of one address in a minute. */
@@ -76,6 +77,7 @@ export async function assembleGateway(config: Config, options: GatewayOptions = 
       management: {
         ...{ manager, adminKey, failedAuth: createFailedAuthLimit(ADMIN_KEYS) },
         readLogs: (query) => readRecords(store, query, records),
+        examine: createDoctor(config, foundation, { manager, defaultAuth: open.defaultAuth }),
       },
       isReady: () => answers(store.meta.find('schema_version')),
     })
