@@ -35,10 +35,9 @@ function checkAnswer(facts: EndpointFacts, answer: Answered): Check {
   if (status === 429) return failed('endpoint', 'rate_limited', retryText(answer))
   if (status === 403 || status === 421) return checkForbidden(answer, seen)
   if (isMcpAnswer(answer)) return passed('endpoint', 'It speaks MCP, and answers without a credential.')
+  if (facts.isLegacySse) return failed('endpoint', 'legacy_sse_only', seen)
   if (status === 404) return checkAbsent(facts, seen)
-  if (status === 405 || facts.isLegacySse) {
-    return failed('endpoint', facts.isLegacySse ? 'legacy_sse_only' : 'post_refused', seen)
-  }
+  if (status === 405) return failed('endpoint', 'post_refused', seen)
   if (status === 413 || status === 431) return failed('endpoint', 'unexpected_answer', seen)
   if (status >= 502 && status <= 504) return failed('endpoint', 'proxy_without_gateway', seen)
   if (status >= 500) return failed('endpoint', 'server_error', seen)

@@ -1,3 +1,4 @@
+import { errors } from 'undici'
 import { GatewayError } from '../errors.ts'
 
 /** What a request is called in messages about it, with the limits that such messages name. */
@@ -72,6 +73,8 @@ export function networkCodeOf(error: unknown): string {
 
 function codeOf(error: unknown): string {
   if (typeof error !== 'object' || error === null || !('code' in error)) return ''
+  // Its parser knows what it did not understand and, for some of it, no code.
+  if (error instanceof errors.HTTPParserError) return error.code ?? 'HPE_UNKNOWN'
   return typeof error.code === 'string' ? error.code : ''
 }
 

@@ -19,7 +19,8 @@ export function makeCertificate({
 }): Certificate {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const ecdsaWithSha256 = der(0x30, der(0x06, Buffer.from('2a8648ce3d040302', 'hex')))
-  const name = der(0x30, der(0x31, der(0x30, COMMON_NAME, der(0x0c, Buffer.from('Gatehouse test')))))
+  // Of several with one name, OpenSSL trusts only the first.
+  const name = der(0x30, der(0x31, der(0x30, COMMON_NAME, der(0x0c, Buffer.from(`${names[0]} until ${to}`)))))
   const time = (text: string) => der(0x18, Buffer.from(text))
   const hosts = names.map((host) =>
     host === '127.0.0.1' ? der(0x87, Buffer.from([127, 0, 0, 1])) : der(0x82, Buffer.from(host)),

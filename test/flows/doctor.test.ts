@@ -36,7 +36,6 @@ class Stand implements AsyncDisposable {
   readonly path: string
 
   private constructor(gateway: TestGateway, proxy: Listening, path: string) {
-    Object.assign(this, { gateway, proxy, path })
     this.gateway = gateway
     this.proxy = proxy
     this.path = path
@@ -191,7 +190,7 @@ const answers: readonly Case[] = [
         () => gateway.url,
         () => ({ path: (asked) => (asked === '/mcp' ? path : asked) }),
       )
-      return `${parts.use(await serve(moved)).url}/api/v1/tools`
+      return `${parts.use(await serve(moved)).url}/v1/tools`
     },
   },
   { cause: 'nothing_there', name: 'nothing at all', set: (_, parts) => alone(parts, 404, HTML, 'Not found') },
