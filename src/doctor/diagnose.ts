@@ -9,7 +9,7 @@ import { checkProtocol } from './eras.ts'
 import { checkKeySet } from './keys.ts'
 import { type IssuerFacts, lookAtIssuer, lookAtMetadata, type MetadataFacts } from './metadata.ts'
 import type { Answered, World } from './probe.ts'
-import { type Check, failed, passed, type Report, reportOf } from './report.ts'
+import { type Check, concealing, failed, passed, type Report, reportOf } from './report.ts'
 import { tryToken } from './try-token.ts'
 import { isOpenToReaders } from './urls.ts'
 
@@ -32,7 +32,7 @@ const SECRET_IN_QUERY = /^(?:access_)?token$|^api[-_]?key$|^key$|^secret$|^passw
  */
 export async function diagnose(complaint: Complaint, world: World): Promise<Report> {
   const token = complaint.token === undefined ? undefined : lookAtToken(complaint.token)
-  const checks = await examine(complaint, token, world)
+  const checks = await examine(complaint, token, { ...world, conceal: concealing(complaint.token) })
   // A line break at the end is forgiven by many programs, so it is the last thing to mend.
   const isLast = ({ cause }: Check) => cause === 'token_has_line_break'
   return reportOf([...checks.filter((check) => !isLast(check)), ...checks.filter(isLast)], complaint.token)

@@ -1,5 +1,5 @@
 import { GatewayError } from '../errors.ts'
-import { quoted } from '../identify/jwt-failure.ts'
+import { jwtFailure, quoted } from '../identify/jwt-failure.ts'
 import { createJwtVerifier, type JwtVerifier, listOf } from '../identify/jwt-verifier.ts'
 import { KeySet } from '../identify/key-set.ts'
 import { member, type UnverifiedToken } from '../identify/unverified-token.ts'
@@ -80,7 +80,8 @@ async function reasonOf(
   jwt: UnverifiedToken,
   { inside, world }: { readonly inside: Inside; readonly world: World },
 ): Promise<Check> {
-  const verified = await verifier.verify(jwt)
+  // As in `identify/`: whatever a stranger's token makes the verifier throw, it is a refusal.
+  const verified = await verifier.verify(jwt).catch(() => jwtFailure('malformed', 'the token cannot be verified'))
   if (verified.ok) return checkScopes(verified.caller.scopes, settings.requiredScopes)
   const closer = closerReason(verified.kind, settings, jwt, { inside, world })
   return closer ?? failed('verifier', causeOfJwtFailure(verified.kind, jwt), `${verified.detail}.`)

@@ -12,6 +12,8 @@ export interface World {
   readonly now: () => number
   /** Ends every probe: the deadline of the whole examination. */
   readonly signal?: AbortSignal | undefined
+  /** Takes the token out of what comes back: a server can repeat what it was sent, and a text that is cut later still shows a part. */
+  readonly conceal?: ((text: string) => string) | undefined
 }
 
 /** What came of one request. */
@@ -63,7 +65,7 @@ export async function ask(world: World, url: URL, asking: Asking = {}): Promise<
       responseBytesMax: ANSWER_BYTES_MAX,
       signal: world.signal,
     })
-    return answered(response, askedAt, world.now())
+    return answered(response, { askedAt, answeredAt: world.now(), conceal: world.conceal ?? ((text) => text) })
   } catch (error) {
     return unanswered(error)
   }
@@ -71,11 +73,16 @@ export async function ask(world: World, url: URL, asking: Asking = {}): Promise<
 
 const JSON_BODY = { 'content-type': 'application/json' } as const
 
-function answered({ status, headers, body }: OutgoingResponse, askedAt: number, answeredAt: number): Answered {
-  const text = body.toString('utf8')
+interface Hearing extends Pick<Answered, 'askedAt' | 'answeredAt'> {
+  readonly conceal: (text: string) => string
+}
+
+function answered({ status, headers, body }: OutgoingResponse, hearing: Hearing): Answered {
+  const { conceal, askedAt, answeredAt } = hearing
+  const text = conceal(body.toString('utf8'))
   const header = (name: string): string | undefined => {
     const value = headers[name]
-    return typeof value === 'string' || value === undefined ? value : value.join(', ')
+    return value === undefined ? undefined : conceal(typeof value === 'string' ? value : value.join(', '))
   }
   const isStream = (header('content-type') ?? '').startsWith('text/event-stream')
   const json = parsed(isStream ? (/^data: ?(\{.*)$/m.exec(text)?.[1] ?? '') : text)

@@ -32,12 +32,18 @@ export function failed(name: string, cause: CauseCode, seen?: string): Check {
 
 /**
  * The report of these checks, in the order in which a request meets what they looked at: the first that failed is the one to
- * mend. Servers can repeat what they were sent, so the token is taken out of every text, whole and in its parts.
+ * mend. The token is taken out of every text.
  */
 export function reportOf(checks: readonly Check[], token?: string): Report {
-  const secrets = token === undefined ? [] : secretsOf(token)
-  const shown = checks.map((check) => ({ ...check, finding: shortened(without(check.finding, secrets)) }))
+  const conceal = concealing(token)
+  const shown = checks.map((check) => ({ ...check, finding: shortened(conceal(check.finding)) }))
   return { checks: shown, verdict: shown.find(({ cause }) => cause !== null)?.cause ?? 'ok' }
+}
+
+/** Takes a token out of a text, whole and in its parts, however it was wrapped. */
+export function concealing(token: string | undefined): (text: string) => string {
+  const secrets = token === undefined ? [] : secretsOf(token)
+  return (text) => without(text, secrets)
 }
 
 /** Without what stands before and behind the token too, and the parts on their own: the last one is the signature. */

@@ -4,7 +4,17 @@ import type { Complaint } from '../../src/doctor/diagnose.ts'
 import { startGateway, type TestGateway } from '../../src/testing/start-gateway.ts'
 import { inboundAuthSettings } from '../../src/workspaces/settings.ts'
 import { type Provider, seconds, startProvider } from './doctor-provider.ts'
-import { always, assertNames, closedPort, examine, type Listening, proxyTo, secretsOf, serve } from './doctor-stand.ts'
+import {
+  always,
+  assertNames,
+  closedPort,
+  examine,
+  type Listening,
+  type Meddling,
+  proxyTo,
+  secretsOf,
+  serve,
+} from './doctor-stand.ts'
 import { forge } from './inbound-door.ts'
 
 const SECRET = 'k7VtS1m0Zq8Jr4Xw2Yp9Lb6Nc3Hd5Gf0'
@@ -217,14 +227,14 @@ suite('the doctor, with the token, names', () => {
       cause: 'mcp_headers_stripped',
       name: 'a proxy that strips the headers of MCP',
       set: async (s, parts) => ({
-        url: await behind(s, parts, { dropRequestHeaders: ['mcp-method', 'mcp-protocol-version'] }),
+        url: await behind(parts, { dropRequestHeaders: ['mcp-method', 'mcp-protocol-version'] }),
         token: await grantFor(s),
       }),
     },
     {
       cause: 'stream_buffered',
       name: 'a proxy that buffers streams',
-      set: async (s, parts) => ({ url: await behind(s, parts, { buffers: true }), token: await grantFor(s) }),
+      set: async (s, parts) => ({ url: await behind(parts, { buffers: true }), token: await grantFor(s) }),
     },
     {
       cause: 'token_not_checked',
@@ -247,7 +257,6 @@ suite('the doctor, with the token, names', () => {
       cause: 'token_refused',
       name: 'a server that repeats the token and does not say why',
       set: async (s, parts) => {
-        const token = await good(s)
         const server = await serve((asked, response) => {
           const said = asked.headers.authorization
           const challenge = `Bearer error="invalid_token", error_description="not ${said ?? 'there'}"`
@@ -255,7 +264,8 @@ suite('the doctor, with the token, names', () => {
             .writeHead(401, said === undefined ? { 'www-authenticate': 'Bearer' } : { 'www-authenticate': challenge })
             .end(said)
         })
-        return { url: `${parts.use(server).url}/mcp`, token: token.replace(/^/, '') }
+        const url = `${parts.use(server).url}/mcp`
+        return { url, token: await s.provider.grant(url) }
       },
     },
   ]
@@ -267,21 +277,21 @@ suite('the doctor, with the token, names', () => {
   }
 })
 
-/** The gateway at another address, with tokens that are for the workspace's own. */
-async function behind(s: Stand, parts: AsyncDisposableStack, meddling: object): Promise<string> {
-  const { endpoint } = await s.gateway.makeWorkspace({
-    name: 'Behind',
-    auth: { authType: 'jwt', jwt: { secret: SECRET } },
-  })
+/** A gateway behind a proxy that meddles; both know the address that clients use. */
+async function behind(parts: AsyncDisposableStack, meddling: Meddling): Promise<string> {
+  const made = { target: '' }
   const proxy = parts.use(
     await serve(
       proxyTo(
-        () => s.gateway.url,
+        () => made.target,
         () => meddling,
       ),
     ),
   )
-  return proxy.url + new URL(endpoint).pathname
+  const gateway = parts.use(await startGateway({ flags: { publicUrl: proxy.url } }))
+  made.target = gateway.url
+  const auth = { authType: 'jwt', jwt: { secret: SECRET } }
+  return (await gateway.makeWorkspace({ name: 'Behind', auth })).endpoint
 }
 
 function grantFor(s: Stand): Promise<string> {
