@@ -8,7 +8,7 @@ import { lookAtEndpoint } from './endpoint.ts'
 import { checkProtocol } from './eras.ts'
 import { checkKeySet } from './keys.ts'
 import { type IssuerFacts, lookAtIssuer, lookAtMetadata, type MetadataFacts } from './metadata.ts'
-import type { Answered, World } from './probe.ts'
+import { type Answered, ask, type World } from './probe.ts'
 import { type Check, concealing, failed, passed, type Report, reportOf } from './report.ts'
 import { tryToken } from './try-token.ts'
 import { isOpenToReaders } from './urls.ts'
@@ -49,8 +49,10 @@ async function examine(complaint: Complaint, token: TokenFacts | undefined, worl
   if (!answer.ok || isClosed) return [...checks, ...(token === undefined ? [] : checkAlone(token, world.now()))]
   const clock = checkClock(answer)
   if (clock !== undefined) checks.push(clock)
-  const { facts, ...surroundings } = await lookAround(world, url, answer)
-  const tried = token === undefined ? undefined : await tryToken(world, { url, token, anonymous: answer, ...facts })
+  const led = await whereItLeads(world, url)
+  const { facts, ...surroundings } = await lookAround(led, url, answer)
+  const tried =
+    token === undefined ? undefined : await tryToken(world, { url, token, anonymous: answer, led, ...facts })
   // Whoever has a token is refused for what is wrong with it, before anybody asks where to get another.
   if (tried !== undefined) checks.push(...tried.checks)
   checks.push(...(tried?.isAccepted === true ? surroundings.checks.map(forTokenHolder) : surroundings.checks))
@@ -61,6 +63,16 @@ async function examine(complaint: Complaint, token: TokenFacts | undefined, worl
     checks.push(...(await checkProtocol(world, url, { initialized, headers })))
   }
   return checks
+}
+
+/**
+ * How far the addresses reach that the endpoint names. A public one could otherwise send us to whatever listens on this
+ * network (THREATS.md, T13); one that is private itself has its identity provider beside it.
+ */
+async function whereItLeads(world: World, url: URL): Promise<World> {
+  const asStranger = { ...world, reach: 'person' } as const
+  const answer = await ask(asStranger, url, { method: 'OPTIONS' })
+  return !answer.ok && answer.cause === 'address_forbidden' ? world : asStranger
 }
 
 function checkUrl(url: URL | null): Check | undefined {

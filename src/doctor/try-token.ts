@@ -15,6 +15,8 @@ export interface Trial {
   readonly url: URL
   readonly token: TokenFacts
   readonly anonymous: Answered
+  /** What addresses that the endpoint named are asked with. */
+  readonly led: World
   readonly metadata: MetadataFacts | undefined
   readonly issuers: readonly IssuerFacts[]
   readonly keySet: string | undefined
@@ -80,7 +82,7 @@ async function findReasons(world: World, trial: Trial, read: TokenAnswer | undef
   const bySecret = keySet !== undefined || read?.kind === 'algorithm' ? checkSecretSigned(jwt) : undefined
   const isKnown = fromElsewhere === undefined && servers[0] === member(jwt.claims, 'iss')
   const isSigned = isKnown && bySecret === undefined && keySet !== undefined
-  const signature = isSigned ? await checkSignature(world, keySet, jwt) : undefined
+  const signature = isSigned ? await checkSignature(trial.led, keySet, jwt) : undefined
   return [
     checkKind(jwt),
     checkTimes(jwt, world.now() + clockMs),
