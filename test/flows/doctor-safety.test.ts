@@ -4,6 +4,7 @@ import { suite, test } from 'node:test'
 import { diagnose } from '../../src/doctor/diagnose.ts'
 import { createEgress } from '../../src/egress/create-egress.ts'
 import { testCallers } from '../../src/testing/callers.ts'
+import { startProvider } from './doctor-provider.ts'
 import { always, assertNames, examine, secretsOf, serve } from './doctor-stand.ts'
 
 const CHALLENGE = { 'www-authenticate': 'Bearer' }
@@ -56,7 +57,7 @@ suite('the doctor, with a token in its hand', () => {
   test('shows no part of it, whatever a server repeats and wherever the text is cut', async () => {
     const token = await testCallers().token()
     const [, signature = ''] = secretsOf(token)
-    for (const padding of [0, 20, 100, 150, 190, 500]) {
+    for (const padding of [0, 20, 100, 150, 165, 170, 190, 500, 560]) {
       const said = `${'x'.repeat(padding)} ${signature} ${token} ${signature}`
       await using server = await serve((asked, response) => {
         const error =
@@ -97,5 +98,26 @@ suite('the doctor, led by what a public server says,', () => {
     // One that is private itself may have its identity provider beside it.
     await examine({ url: `${server.url}/mcp` })
     assert.ok(inner.seen.length > 0)
+  })
+})
+
+suite('the doctor, of a server that does not say why,', () => {
+  test('finds out by itself whether a key of the named issuer signed the token', async () => {
+    await using provider = await startProvider()
+    await using otherRealm = await startProvider()
+    await using server = await serve((asked, response) => {
+      const url = `http://${asked.headers.host}`
+      if (asked.method === 'GET') {
+        response.end(JSON.stringify({ resource: `${url}/mcp`, authorization_servers: [provider.url] }))
+        return
+      }
+      const error = asked.headers.authorization === undefined ? '' : ' error="invalid_token"'
+      response.writeHead(401, { 'www-authenticate': `Bearer${error}` }).end()
+    })
+    const url = `${server.url}/mcp`
+    const forged = await otherRealm.sign({ iss: provider.url, aud: url })
+    assertNames(await examine({ url, token: forged }), 'signature_wrong', secretsOf(forged))
+    const good = await provider.grant(url)
+    assertNames(await examine({ url, token: good }), 'token_refused', secretsOf(good))
   })
 })
