@@ -1,5 +1,6 @@
 import { requireAdmin } from './api/admin.ts'
 import { type AuditRoutesOptions, auditRoutes } from './api/audit.ts'
+import { doctorRoutes, type Examine } from './api/doctor.ts'
 import { keyRoutes } from './api/keys.ts'
 import type { LogQuery } from './api/logs.ts'
 import { logRoutes } from './api/logs.ts'
@@ -44,6 +45,7 @@ export interface Management {
   readonly adminKey: string
   readonly readLogs: (query: LogQuery) => Promise<readonly unknown[]>
   readonly audit: Pick<AuditRoutesOptions, 'read' | 'verify'>
+  readonly examine: Examine
   /** Always on: nobody has a reason to try admin keys (FEATURES H6). */
   readonly failedAuth: FailedAuthLimit
   readonly now: () => number
@@ -92,7 +94,7 @@ export function createApp(parts: AppParts): App {
   }
 }
 
-function apiRoutes({ manager, tokens, readLogs, audit, now }: Management, parts: AppParts): readonly Route[] {
+function apiRoutes({ manager, tokens, readLogs, audit, examine, now }: Management, parts: AppParts): readonly Route[] {
   const { publicUrl } = parts
   const routes: Route[] = [
     ...workspaceRoutes({ manager, publicUrl }),
@@ -100,6 +102,7 @@ function apiRoutes({ manager, tokens, readLogs, audit, now }: Management, parts:
     ...keyRoutes({ tokens, publicUrl, now }),
     ...logRoutes({ workspaceId: (reference) => manager.get(reference).id, read: readLogs }),
     ...auditRoutes({ workspaceId: (reference) => manager.find(reference)?.id ?? reference, ...audit }),
+    ...doctorRoutes(examine),
   ]
   const describe: Route = {
     method: 'GET',

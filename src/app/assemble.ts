@@ -18,6 +18,7 @@ import { createRecordWriter } from '../records/write-records.ts'
 import { checkKey } from '../store/check-key.ts'
 import { openSqliteStore } from '../store/sqlite-store.ts'
 import { documentBytesMax } from '../tools/document.ts'
+import { createDoctor } from './doctor.ts'
 import { type Foundation, type GatewayOptions, layFoundation } from './foundation.ts'
 import { openIssuing } from './issuing.ts'
 import { startRetention } from './retention.ts'
@@ -105,6 +106,7 @@ export async function assembleGateway(config: Config, options: GatewayOptions = 
           read: (query) => denials.flush().then(() => audit.read(query)),
           verify: () => audit.verify(),
         },
+        examine: createDoctor(config, foundation, { manager, defaultAuth: open.defaultAuth }),
       },
       jwks: () => issuing.parts.keys.jwks,
       onRefused: refusalNoter({ denials, security }, now),

@@ -5,6 +5,7 @@ import { GatewayError } from '../errors.ts'
 import { auditCommand } from './audit-command.ts'
 import { configCommand } from './config-command.ts'
 import { demoCommand } from './demo-command.ts'
+import { doctorCommand } from './doctor-command.ts'
 import { keyCommand, signingKeysCommand } from './key-command.ts'
 import { logsCommand } from './logs-command.ts'
 import { protectCommand } from './protect-command.ts'
@@ -30,6 +31,7 @@ export async function main(args: readonly string[]): Promise<void> {
     .addCommand(signingKeysCommand())
     .addCommand(logsCommand())
     .addCommand(auditCommand())
+    .addCommand(doctorCommand())
     .addCommand(configCommand())
     .addCommand(testApiCommand())
   try {

@@ -1,3 +1,4 @@
+import { errors } from 'undici'
 import { GatewayError } from '../errors.ts'
 
 /** What a request is called in messages about it, with the limits that such messages name. */
@@ -35,7 +36,7 @@ export function unreachable(request: Pick<Named, 'calledAs'>, error: unknown): G
   const code = codeOf(error)
   const reason = REASONS[code] ?? reasonByPrefix(code)
   const text = error instanceof Error ? error.message : 'unknown'
-  const cause = new Error(code === '' ? text : `${code}: ${text}`)
+  const cause = Object.assign(new Error(code === '' ? text : `${code}: ${text}`), { code })
   return new GatewayError('upstream_unreachable', `${subject(request)} could not be reached: ${reason}.`, { cause })
 }
 
@@ -65,8 +66,15 @@ function subject(request: Pick<Named, 'calledAs'>): string {
   return request.calledAs ?? 'The server'
 }
 
+/** The network layer's code of a failure (`ECONNREFUSED`), also of one that `unreachable` has made; empty without one. */
+export function networkCodeOf(error: unknown): string {
+  return codeOf(error instanceof GatewayError ? error.detail.cause : error)
+}
+
 function codeOf(error: unknown): string {
   if (typeof error !== 'object' || error === null || !('code' in error)) return ''
+  // Its parser knows what it did not understand and, for some of it, no code.
+  if (error instanceof errors.HTTPParserError) return error.code ?? 'HPE_UNKNOWN'
   return typeof error.code === 'string' ? error.code : ''
 }
 

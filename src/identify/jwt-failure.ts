@@ -42,9 +42,19 @@ const MESSAGES: Readonly<Record<JwtFailureKind, string>> = {
   api_key: 'Invalid API key',
 }
 
+const KINDS: readonly JwtFailureKind[] = [
+  ...(['malformed', 'type', 'critical', 'algorithm', 'key_id', 'key_source'] as const),
+  ...(['signature', 'issuer', 'audience', 'not_yet_valid', 'expired', 'missing_claim', 'revoked', 'api_key'] as const),
+]
+
 /** A failure with the text of its kind, or a closer one. Neither text may name an expected value. */
 export function jwtFailure(kind: JwtFailureKind, detail: string, message = MESSAGES[kind]): JwtFailure {
   return { ok: false, kind, message, detail }
+}
+
+/** The kind of failure that a text for callers tells; undefined for one that is not of this table. */
+export function kindOfMessage(message: string): JwtFailureKind | undefined {
+  return KINDS.find((kind) => MESSAGES[kind] === message)
 }
 
 /** A value of the token for `detail`: texts as JSON, so without line breaks, and cut. Of a list, its first ten texts. */

@@ -150,7 +150,8 @@ function isAccessTokenType(type: unknown): boolean {
   return typeof type === 'string' && TOKEN_TYPES.has(type.toLowerCase().replace(/^application\//, ''))
 }
 
-async function hasValidSignature(token: string, key: VerificationKey, alg: string): Promise<boolean> {
+/** Whether this key signed the token. Checks nothing else; throws for a key or header that jose cannot work with. */
+export async function hasValidSignature(token: string, key: VerificationKey, alg: string): Promise<boolean> {
   try {
     await compactVerify(token, key, { algorithms: [alg] })
     return true

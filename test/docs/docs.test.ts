@@ -3,6 +3,7 @@ import { existsSync, globSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { suite, test } from 'node:test'
 import { configReference } from './config-reference.ts'
+import { doctorPage } from './doctor-causes.ts'
 
 const root = join(import.meta.dirname, '../..')
 const read = (path: string) => readFileSync(join(root, path), 'utf8')
@@ -19,6 +20,11 @@ function linksOf(page: string): readonly { text: string; target: string }[] {
 suite('the documents', () => {
   test('docs/reference/config.md is what the schemas say: run npm run docs after a change', () => {
     assert.equal(read('docs/reference/config.md'), configReference())
+  })
+
+  test('docs/guide/doctor.md has every cause as the source says it: run npm run docs after a change', () => {
+    const page = read('docs/guide/doctor.md')
+    assert.equal(page, doctorPage(page))
   })
 
   test('every relative link leads somewhere', () => {

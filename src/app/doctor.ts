@@ -1,0 +1,46 @@
+import type { Examine } from '../api/doctor.ts'
+import { type Config, isLoopback } from '../config.ts'
+import { diagnose } from '../doctor/diagnose.ts'
+import { examineWorkspace, type Inside } from '../doctor/examine.ts'
+import { type Report, reportOf } from '../doctor/report.ts'
+import type { OpenWorkspace } from '../manage/open-workspace.ts'
+import type { WorkspaceManager } from '../manage/workspace-manager.ts'
+import type { InboundAuthSettings } from '../workspaces/settings.ts'
+import { workspacePath } from '../workspaces/workspace.ts'
+import type { Foundation } from './foundation.ts'
+
+/** All probes together: less than the command waits for us. */
+const DEADLINE_MS = 45_000
+
+/** The doctor inside the gateway: the settings of a workspace first, then what the URL looks like from here. */
+export function createDoctor(
+  config: Config,
+  foundation: Pick<Foundation, 'egress' | 'now' | 'publicUrl' | 'hostRules'>,
+  {
+    manager,
+    defaultAuth,
+  }: { readonly manager: WorkspaceManager<OpenWorkspace>; readonly defaultAuth: InboundAuthSettings },
+): Examine {
+  const { egress, now, publicUrl, hostRules } = foundation
+  const insideOf = (reference: string): Inside => {
+    const workspace = manager.get(reference)
+    const limits = workspace.rateLimiting ?? config.rateLimiting
+    return {
+      auth: workspace.inbound ?? defaultAuth,
+      isDevelopment: config.isDevelopment,
+      isServed: manager.opened(reference) !== undefined,
+      endpoint: publicUrl() + workspacePath(workspace),
+      hasPublicUrl: config.publicUrl !== undefined,
+      hosts: hostRules().hosts,
+      listensOnLoopback: isLoopback(config.host),
+      limitsByAddress: config.failedAuth !== undefined || limits?.maxRequestsPerAddress !== undefined,
+    }
+  }
+  return async ({ workspace, url, token, origin }): Promise<Report> => {
+    // The holder of the admin key is the operator, who may name private addresses (PRODUCT.md, 13).
+    const world = { egress, now, reach: 'operator', signal: AbortSignal.timeout(DEADLINE_MS) } as const
+    const inside = workspace === undefined ? [] : await examineWorkspace(insideOf(workspace), { token, url }, world)
+    const outside = url === undefined ? [] : (await diagnose({ url, token, origin }, world)).checks
+    return reportOf([...inside, ...outside], token)
+  }
+}
