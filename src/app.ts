@@ -1,9 +1,11 @@
 import { requireAdmin } from './api/admin.ts'
 import { doctorRoutes, type Examine } from './api/doctor.ts'
+import { keyRoutes } from './api/keys.ts'
 import type { LogQuery } from './api/logs.ts'
 import { logRoutes } from './api/logs.ts'
 import { describeApi } from './api/openapi.ts'
 import { type Route, runRoute } from './api/routes.ts'
+import { tokenRoutes } from './api/tokens.ts'
 import { workspaceRoutes } from './api/workspaces.ts'
 import { GatewayError } from './errors.ts'
 import { type Stages, serve } from './gateway.ts'
@@ -13,6 +15,7 @@ import type { Exchange } from './http/exchange.ts'
 import { checkHost, checkOrigin, type HostRules } from './http/host-and-origin.ts'
 import type { FailedAuthLimit } from './limits/failed-auth.ts'
 import type { OpenWorkspace } from './manage/open-workspace.ts'
+import type { TokenManager } from './manage/token-manager.ts'
 import type { WorkspaceManager } from './manage/workspace-manager.ts'
 import { RESOURCE_METADATA_PATH, resourceMetadata } from './oauth/resource-metadata.ts'
 import type { WorkspaceDirectory } from './workspaces/resolve.ts'
@@ -26,6 +29,8 @@ export interface AppParts {
   readonly publicUrl: () => string
   /** Undefined: there is no management API. */
   readonly management: Management | undefined
+  /** The public halves of the keys that our tokens are signed with. Undefined: we issue none. */
+  readonly jwks: (() => string) | undefined
   /** Whether the store answers: without it nothing could be recorded or changed. */
   readonly isReady: () => Promise<boolean>
 }
@@ -33,11 +38,13 @@ export interface AppParts {
 /** What `/api` works on. */
 export interface Management {
   readonly manager: WorkspaceManager<OpenWorkspace>
+  readonly tokens: TokenManager
   readonly adminKey: string
   readonly readLogs: (query: LogQuery) => Promise<readonly unknown[]>
   readonly examine: Examine
   /** Always on: nobody has a reason to try admin keys (FEATURES H6). */
   readonly failedAuth: FailedAuthLimit
+  readonly now: () => number
 }
 
 const NOTHING_HERE = new GatewayError('not_found', 'There is nothing at this address.')
@@ -70,15 +77,23 @@ export function createApp(parts: AppParts): App {
       return serveApi(exchange, routes, management)
     }
     if (path.startsWith(RESOURCE_METADATA_PATH)) return serveResourceMetadata(exchange, parts)
+    if (path === '/.well-known/jwks.json' && parts.jwks !== undefined) {
+      // For everybody to keep a while: whoever meets an unknown kid asks again (RFC 7517 §5).
+      const headers = { 'Cache-Control': 'public, max-age=300' }
+      return exchange.send({ status: 200, headers, body: parts.jwks() })
+    }
     // Clients look for documents that we do not have; no workspace is asked for there, so nothing is recorded.
     if (path.startsWith('/.well-known/')) return exchange.send(apiErrorAnswer(NOTHING_HERE))
     return serve(exchange, parts.stages)
   }
 }
 
-function apiRoutes({ manager, readLogs, examine }: Management, parts: AppParts): readonly Route[] {
+function apiRoutes({ manager, tokens, readLogs, examine, now }: Management, parts: AppParts): readonly Route[] {
+  const { publicUrl } = parts
   const routes: Route[] = [
-    ...workspaceRoutes({ manager, publicUrl: parts.publicUrl }),
+    ...workspaceRoutes({ manager, publicUrl }),
+    ...tokenRoutes({ tokens, publicUrl, now }),
+    ...keyRoutes({ tokens, publicUrl, now }),
     ...logRoutes({ workspaceId: (reference) => manager.get(reference).id, read: readLogs }),
     ...doctorRoutes(examine),
   ]

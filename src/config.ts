@@ -209,6 +209,10 @@ function unsafeChoices(config: Config): string[] {
       'auth: this gateway can be reached from other machines and no auth is configured. Set auth (or --jwks-url, --jwt-secret, --public-key), or write authType: none if everybody may call.',
     )
   }
+  const auths = [config.auth, ...config.workspaces.map(({ auth }) => auth)]
+  if (isPublic(config) && auths.some((auth) => auth?.authType === 'dev')) {
+    problems.push('auth: authType dev believes everybody, so it works only where other machines cannot reach it.')
+  }
   if (!isLoopback(config.host) && config.publicUrl === undefined && config.allowedHosts === undefined) {
     problems.push(
       'publicUrl: set it (or allowedHosts) to the name that clients use, so that other Host names can be refused.',

@@ -7,6 +7,7 @@ export type ErrorCode =
   | 'missing_token'
   | 'invalid_token'
   | 'insufficient_scope'
+  | 'forbidden'
   | 'host_not_allowed'
   | 'origin_not_allowed'
   // the HTTP request

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { accessChange, accessSettings } from '../workspaces/access-settings.ts'
 import {
   inboundAuthSettings,
   paramsSettings,
@@ -16,6 +17,7 @@ export const changeWorkspaceBody = z
   .strictObject({
     name: z.string().trim().min(1).max(100).optional(),
     auth: inboundAuthSettings.nullable().optional().describe('Null: the gateway’s own setting counts.'),
+    access: accessChange.optional().describe('What is not mentioned stays; what is, is replaced whole.'),
     rateLimiting: rateLimitingSettings.nullable().optional().describe('Null: the gateway’s own setting counts.'),
     upstream: upstreamChange.optional(),
     params: z.record(paramsSettings.keyType, z.string().max(8192).nullable()).optional().describe('Null removes one.'),
@@ -37,6 +39,7 @@ export const workspaceAnswer = z
     url: z.string().describe('The MCP endpoint.'),
     keptBy: z.enum(['file', 'api']),
     auth: z.unknown(),
+    access: accessSettings,
     rateLimiting: rateLimitingSettings.nullable(),
     upstream: z.unknown(),
     params: z.record(z.string(), saved),

@@ -54,6 +54,7 @@ function operationId({ method, path }: Route): string {
   const words = path
     .split('/')
     .slice(2)
+    .flatMap((part) => part.split('-'))
     .map((part) => part.replace(/[{}]/g, '').replace(/\.json$/, ''))
   return [method.toLowerCase(), ...words].map((word, index) => (index === 0 ? word : capital(word))).join('')
 }

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
+import { defaultAccount } from '../accounts/account.ts'
 import { type App, createApp } from '../app.ts'
 import type { Config } from '../config.ts'
 import { readOrMakeKeyFile } from '../crypto/key-file.ts'
@@ -7,6 +8,7 @@ import { fetchDocument } from '../egress/read-document.ts'
 import { createFailedAuthLimit } from '../limits/failed-auth.ts'
 import { keepFileWorkspaces, slugsInFile } from '../manage/file-workspaces.ts'
 import { type OpenWorkspace, openWorkspace } from '../manage/open-workspace.ts'
+import { TokenManager } from '../manage/token-manager.ts'
 import { WorkspaceManager } from '../manage/workspace-manager.ts'
 import { readRecords } from '../records/read-records.ts'
 import { createRecordWriter } from '../records/write-records.ts'
@@ -16,6 +18,7 @@ import { documentBytesMax } from '../tools/document.ts'
 import { createWorkspaceRows } from '../workspaces/workspace-rows.ts'
 import { createDoctor } from './doctor.ts'
 import { type Foundation, type GatewayOptions, layFoundation } from './foundation.ts'
+import { openIssuing } from './issuing.ts'
 
 /** Wrong admin keys of one address in a minute. */
 const ADMIN_KEYS = { max: 60, windowMs: 60_000 }
@@ -48,12 +51,17 @@ export async function assembleGateway(config: Config, options: GatewayOptions = 
     const store = await openSqliteStore({ folder: config.dataDir })
     close.unshift(() => store.close())
     await checkKey(store, keyring)
+    const account = await defaultAccount(store)
     const records = createRecordWriter(store, log)
     close.unshift(() => records.close())
-    const open = foundation.openOptions(records.write)
+    const issuing = await openIssuing({ store, keyring, log, account, publicUrl, now })
+    close.unshift(() => issuing.close())
+    const defaults = foundation.openOptions(records.write)
+    const open = { ...defaults, identity: { ...defaults.identity, issued: issuing.issued } }
     const inFile = slugsInFile(config.workspaces)
     const manager = new WorkspaceManager<OpenWorkspace>({
       rows: createWorkspaceRows(store, keyring),
+      accountId: account.id,
       open: (workspace) => openWorkspace(workspace, open),
       publish: foundation.publish,
       fetchDocument: async (url, reach) =>
@@ -68,6 +76,12 @@ export async function assembleGateway(config: Config, options: GatewayOptions = 
       info: (message) => log.info(message),
       wait: waiter(closing.signal),
     })
+    const tokens = new TokenManager({
+      ...issuing.parts,
+      workspace: (reference) => manager.get(reference),
+      askForCredential: (id) => manager.askForCredential(id, open.defaultAuth),
+      note: (message) => log.info(message),
+    })
     const app = createApp({
       version: foundation.version,
       stages: foundation.stages(records.write),
@@ -75,10 +89,11 @@ export async function assembleGateway(config: Config, options: GatewayOptions = 
       hostRules,
       publicUrl,
       management: {
-        ...{ manager, adminKey, failedAuth: createFailedAuthLimit(ADMIN_KEYS) },
+        ...{ manager, tokens, adminKey, now, failedAuth: createFailedAuthLimit(ADMIN_KEYS) },
         readLogs: (query) => readRecords(store, query, records),
-        examine: createDoctor(config, foundation, { manager, defaultAuth: open.defaultAuth }),
+        examine: createDoctor(config, foundation, { manager, defaultAuth: open.defaultAuth, issued: issuing.issued }),
       },
+      jwks: () => issuing.parts.keys.jwks,
       isReady: () => answers(store.meta.find('schema_version')),
     })
     return { ...foundation, app, manager, adminKey, close: () => closeAll(closing, close) }

@@ -1,7 +1,9 @@
 import { createApp } from '../app.ts'
 import type { Config } from '../config.ts'
-import { randomId } from '../crypto/random.ts'
+import { hmacSha256 } from '../crypto/hash.ts'
+import type { Keyring } from '../crypto/keyring.ts'
 import { openWorkspace } from '../manage/open-workspace.ts'
+import type { AccessSettings } from '../workspaces/access-settings.ts'
 import type { UpstreamSettings } from '../workspaces/settings.ts'
 import type { McpSource, Workspace } from '../workspaces/workspace.ts'
 import type { Gateway } from './assemble.ts'
@@ -10,6 +12,7 @@ import { type GatewayOptions, layFoundation } from './foundation.ts'
 /** One MCP server, and how it is reached. */
 export interface Protected {
   readonly mcp: McpSource
+  readonly access: AccessSettings
   readonly upstream: UpstreamSettings
 }
 
@@ -21,7 +24,7 @@ export interface Protected {
  */
 export async function assembleProtect(
   config: Config,
-  { mcp, upstream }: Protected,
+  { mcp, access, upstream }: Protected,
   options: GatewayOptions = {},
 ): Promise<Gateway> {
   const foundation = await layFoundation(config, options)
@@ -29,13 +32,14 @@ export async function assembleProtect(
     const { log, now, publicUrl, hostRules } = foundation
     const write = log.record
     const workspace: Workspace = {
-      // Nobody needs it: the only workspace is found at `/mcp`.
-      id: randomId(16),
+      id: workspaceId(mcp.url, foundation.keyring),
+      accountId: 'protect',
       slug: 'protect',
-      name: new URL(mcp.url).host,
+      name: URL.parse(mcp.url)?.host ?? mcp.url,
       keptBy: 'file',
       reach: 'operator',
       inbound: undefined,
+      access,
       rateLimiting: undefined,
       upstream,
       params: {},
@@ -53,6 +57,7 @@ export async function assembleProtect(
       hostRules,
       publicUrl,
       management: undefined,
+      jwks: undefined,
       isReady: async () => true,
     })
     return { ...foundation, app }
@@ -60,4 +65,14 @@ export async function assembleProtect(
     await foundation.close()
     throw error
   }
+}
+
+/**
+ * Nobody has to know it, as the only workspace is found at `/mcp`; but sessions belong to it. So it is the same after a restart
+ * with the same keys, and another one in front of another server, which must not be sent this one's sessions.
+ */
+function workspaceId(url: string, keyring: Keyring): string {
+  return Buffer.from(hmacSha256(keyring.derive('protected server'), url), 'base64url')
+    .toString('hex')
+    .slice(0, 20)
 }

@@ -1,4 +1,5 @@
-import { authorize, type Terms, toolFilter, unknownTool, type Wish } from '../authorize/authorize.ts'
+import { authorize, toolFilter, unknownTool, type Wish } from '../authorize/authorize.ts'
+import type { Terms } from '../authorize/tool-rules.ts'
 import type { Egress } from '../egress/egress.ts'
 import { GatewayError, toGatewayError } from '../errors.ts'
 import type { Noted, Passing, Stages, UpstreamCall } from '../gateway.ts'
@@ -53,7 +54,10 @@ export function createStages(parts: StageParts): Stages<OpenWorkspace> {
     passThrough: (passing) => pass(passing, parts),
     answer: (exchange, message, handler) => answerMessage(exchange, message, handler, parts.mcp),
     describe: (caller, open) => ({ server: open.server, ...describeCaller(caller, open, parts) }),
-    visibleTools: (_caller, { catalog }) => catalog.listJson,
+    visibleTools: (caller, open) => {
+      const isVisible = toolFilter(caller, termsOf(caller, open))
+      return isVisible === undefined ? open.catalog.listJson : open.catalog.listOf(isVisible)
+    },
     findTool: (_caller, { catalog }, name) => {
       const tool = catalog.enabled.get(name)
       if (tool === undefined) throw unknownTool(name)
@@ -177,7 +181,7 @@ function termsOf(caller: Caller, { rules, identity }: OpenWorkspace): Terms {
   return { rules, required: identity.requiredScopes(caller), isOpenToAll: identity.isOpenToAll }
 }
 
-const GREETINGS: ReadonlySet<string> = new Set(['initialize', 'ping', 'server/discover', 'tools/list'])
+const GREETINGS: ReadonlySet<string> = new Set(['initialize', 'ping', 'server/discover'])
 
 function toolOf(message: Message): string | undefined {
   if (message.kind !== 'request' || message.method !== 'tools/call') return undefined
@@ -185,12 +189,18 @@ function toolOf(message: Message): string | undefined {
   return typeof name === 'string' ? name : ''
 }
 
+/** A call that is sent as a notification is a call: a server that is passed through may run it all the same (T20). */
 function wishOf(message: Message): Wish {
-  if (message.kind === 'notification') return { kind: 'greeting' }
-  if (message.kind !== 'request') return { kind: 'other' }
-  if (message.method !== 'tools/call') return { kind: GREETINGS.has(message.method) ? 'greeting' : 'other' }
+  if (message.kind !== 'request' && message.kind !== 'notification') return { kind: 'other' }
+  const { method } = message
+  if (method === 'tools/list') return { kind: 'list' }
+  if (method !== 'tools/call') {
+    if (method.trim().toLowerCase() === 'tools/call') return { kind: 'misspelt' }
+    const isGreeting = GREETINGS.has(method) || (message.kind === 'notification' && method.startsWith('notifications/'))
+    return { kind: isGreeting ? 'greeting' : 'other' }
+  }
   const { name } = message.params
-  if (typeof name === 'string') return { kind: 'tool', name }
+  if (typeof name === 'string') return { kind: 'tool', name, args: { value: message.params['arguments'] } }
   throw new GatewayError('invalid_params', 'Invalid params: name must be a string.')
 }
 
@@ -216,8 +226,11 @@ function noteMessage(
     return
   }
   const request = message.kind === 'request' ? message : undefined
+  const { name } = message.params
   record.set({
     method: message.method,
+    // Of a call that is denied too; the name may be anybody’s text.
+    tool: message.method === 'tools/call' && typeof name === 'string' ? name.slice(0, 200) : undefined,
     protocolVersion: request?.protocolVersion ?? session?.protocolVersion,
     client: request?.client ?? session?.client,
   })

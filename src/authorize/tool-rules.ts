@@ -1,39 +1,87 @@
 import type { Caller } from '../identify/caller.ts'
+import type { ToolScopeSettings } from '../workspaces/access-settings.ts'
+import type { CallArguments, Rules } from './rules.ts'
 
 /** Which tools of a workspace are for whom. Compiled when the settings change. */
 export interface ToolRules {
   /** The only ones there are for anybody; undefined: all that the source has. */
   readonly offered: ReadonlySet<string> | undefined
+  /** Somebody without a credential may come in: there is something for him to see or to call. */
+  readonly admitsAnonymous: boolean
+  /** The list is for him too. */
+  readonly opensList: boolean
+  /** He sees what he could call after signing in. */
+  readonly showsAllToAnonymous: boolean
   /** For everybody, also without a credential. */
-  readonly publicTools: ReadonlySet<string>
-  /** Scopes that a tool needs besides those that every call needs. All of them. */
-  readonly scopes: ReadonlyMap<string, readonly string[]>
+  readonly isPublic: (tool: string) => boolean
+  /** Scopes that a tool needs besides those that every call needs; undefined: no tool needs any. */
+  readonly scopesOf: ((tool: string) => ToolScopeSettings | undefined) | undefined
+  readonly isForAdmins: (tool: string) => boolean
+  readonly rules: Rules | undefined
 }
 
-/** Every tool of the source is for everybody who may come in. */
-export const ALL_TOOLS: ToolRules = { offered: undefined, publicTools: new Set(), scopes: new Map() }
-
-/** `unknown`: for this workspace there is no such tool. `scopes` are all that the call needs (RFC 6750 §3.1). */
+/** `unknown`: for this workspace there is no such tool. `scopes` are all that the call needs (RFC 6750 §3.1). `why` is for the record. */
 export type ToolDecision =
   | { readonly allowed: true }
   | { readonly allowed: false; readonly reason: 'unknown' | 'missing_token' }
   | { readonly allowed: false; readonly reason: 'insufficient_scope'; readonly scopes: readonly string[] }
+  | { readonly allowed: false; readonly reason: 'forbidden'; readonly why: string }
+
+/** The terms of one workspace for one caller. */
+export interface Terms {
+  readonly rules: ToolRules
+  /** Scopes that every call of this caller needs. */
+  readonly required: readonly string[]
+  /** `authType` is `none`: nobody is asked who he is. */
+  readonly isOpenToAll: boolean
+}
+
+/** A tool, and what a call of it brings; a list is decided without arguments. */
+export interface AskedTool {
+  readonly name: string
+  readonly args: CallArguments
+}
 
 const ALLOWED: ToolDecision = { allowed: true }
 
-/** Whether this caller may call this tool; `required` are the scopes that every call of the caller needs. Pure. */
-export function decideTool(
-  rules: ToolRules,
-  caller: Pick<Caller, 'kind' | 'scopes'>,
-  tool: string,
-  { required, isOpenToAll }: { readonly required: readonly string[]; readonly isOpenToAll: boolean },
-): ToolDecision {
-  if (rules.offered !== undefined && !rules.offered.has(tool)) return { allowed: false, reason: 'unknown' }
-  if (rules.publicTools.has(tool)) return ALLOWED
-  // `authType: 'none'` asks nobody, and the process that started us over stdio is nobody's stranger.
-  if (isOpenToAll || caller.kind === 'local') return ALLOWED
-  if (caller.kind === 'anonymous') return { allowed: false, reason: 'missing_token' }
-  const scopes = [...new Set([...required, ...(rules.scopes.get(tool) ?? [])])]
+/** Whether this caller may call this tool. Pure: lists and calls are both decided by it, so neither knows what the other does not. */
+export function decideTool(caller: Caller, { name, args }: AskedTool, terms: Terms): ToolDecision {
+  const { rules, isOpenToAll } = terms
+  const isStranger = caller.kind === 'anonymous' && !isOpenToAll
+  const decision = decide(caller, name, terms, isStranger)
+  // The process that started us over stdio is nobody's stranger.
+  if (!decision.allowed || rules.rules === undefined || caller.kind === 'local') return decision
+  const why = rules.rules.refusalOf(caller, name, args)
+  if (why === undefined) return ALLOWED
+  // He may prove to be somebody whom the rule lets through.
+  return isStranger ? { allowed: false, reason: 'missing_token' } : { allowed: false, reason: 'forbidden', why }
+}
+
+function decide(caller: Caller, name: string, terms: Terms, isStranger: boolean): ToolDecision {
+  const { rules, required, isOpenToAll } = terms
+  if (rules.offered !== undefined && !rules.offered.has(name)) {
+    // One answer for what he may not call and what there is not: a stranger cannot find out names.
+    return { allowed: false, reason: isStranger ? 'missing_token' : 'unknown' }
+  }
+  if (isOpenToAll || caller.kind === 'local' || rules.isPublic(name)) return ALLOWED
+  if (isStranger) return { allowed: false, reason: 'missing_token' }
+  const scopes = scopesOfCall(caller, required, rules.scopesOf?.(name))
   if (scopes.every((scope) => caller.scopes.has(scope))) return ALLOWED
   return { allowed: false, reason: 'insufficient_scope', scopes }
+}
+
+/**
+ * All scopes that this caller's call needs. Of `anyOf` it is one that he has, else the first: whoever sets several writes first
+ * the one that people should ask for.
+ */
+function scopesOfCall(
+  caller: Pick<Caller, 'scopes'>,
+  required: readonly string[],
+  ofTool: ToolScopeSettings | undefined,
+): readonly string[] {
+  if (ofTool === undefined) return required
+  const { allOf, anyOf } = ofTool
+  const [first] = anyOf
+  const one = anyOf.find((scope) => caller.scopes.has(scope)) ?? first
+  return [...new Set([...required, ...allOf, ...(one === undefined ? [] : [one])])]
 }

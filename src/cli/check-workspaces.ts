@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import { compileAccess, unknownNames as namesUnknownTo } from '../authorize/compile-access.ts'
 import type { Config, FileWorkspace } from '../config.ts'
 import { GatewayError } from '../errors.ts'
 import { slugOf } from '../manage/workspace-manager.ts'
@@ -37,7 +38,8 @@ export async function checkWorkspaces(config: Config): Promise<readonly CheckedW
   throw new GatewayError('config_invalid', `The configuration is not usable:\n${lines}`)
 }
 
-async function toolsOf({ source, tools, upstream }: FileWorkspace): Promise<string> {
+async function toolsOf({ source, tools, upstream, access }: FileWorkspace): Promise<string> {
+  compileAccess(access, { kind: 'document', tools: [] })
   if (source === undefined) return 'no API description'
   if (/^https?:\/\//i.test(source)) return 'the API description is fetched at the start'
   const text = await readFile(source, 'utf8').catch((error: unknown) => {
@@ -48,6 +50,8 @@ async function toolsOf({ source, tools, upstream }: FileWorkspace): Promise<stri
   if (unknownNames.length > 0) {
     throw new GatewayError('config_invalid', `tools: there is no tool ${unknownNames.join(', ')}.`)
   }
+  const closing = namesUnknownTo(access, imported.tools)
+  if (closing.length > 0) throw new GatewayError('config_invalid', `access: there is no tool ${closing.join(', ')}.`)
   return `${enabled.size} of ${all.length} tools on`
 }
 
@@ -55,6 +59,11 @@ function callersOf(auth: InboundAuthSettings | undefined): string {
   switch (auth?.authType) {
     case 'jwt':
       return 'callers need a JWT'
+    case 'dev':
+      return 'everybody is believed'
+    case 'oauth':
+    case 'both':
+      return 'callers need a token'
     case 'none':
       return 'everybody may call'
     case undefined:

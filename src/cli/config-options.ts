@@ -14,8 +14,11 @@ import { type AdminClient, createAdminClient } from './admin-client.ts'
 
 const DEFAULT_FILE = 'gatehouse.yaml'
 const CONNECTION_FLAGS: ReadonlySet<string> = new Set(['host', 'port', 'keysDir'])
-/** Flags that hold a secret: anybody on the machine can read a command line (PRODUCT.md, 14). */
-const SECRET_FLAGS: ReadonlySet<string> = new Set(['secret'])
+/** Options that may stand in a file. A secret should: anybody on the machine can read a command line (PRODUCT.md, 14). */
+const KEY_FLAGS = [
+  ['secret', '--jwt-secret'],
+  ['publicKey', '--public-key'],
+] as const
 
 /** Adds `--config` and every option of the configuration that has a flag. */
 export function addConfigOptions(command: Command): Command {
@@ -79,9 +82,9 @@ function namesOfSchema(flags: Readonly<Record<string, unknown>>): Record<string,
   if (auth !== undefined) named['authType'] = auth
   if (typeof jwtSecret === 'string') named['secret'] = jwtSecret
   if (typeof requiredScopes === 'string') named['requiredScopes'] = requiredScopes.split(',')
-  for (const key of ['secret', 'publicKey']) {
+  for (const [key, flag] of KEY_FLAGS) {
     const value = named[key]
-    if (typeof value === 'string') named[key] = secretValue(`--${key}`, value, SECRET_FLAGS.has(key))
+    if (typeof value === 'string') named[key] = secretValue(flag, value, key === 'secret')
   }
   return named
 }

@@ -5,11 +5,13 @@ import { GatewayError } from '../errors.ts'
 import { configCommand } from './config-command.ts'
 import { demoCommand } from './demo-command.ts'
 import { doctorCommand } from './doctor-command.ts'
+import { keyCommand, signingKeysCommand } from './key-command.ts'
 import { logsCommand } from './logs-command.ts'
 import { protectCommand } from './protect-command.ts'
 import { startCommand } from './start-command.ts'
 import { printError } from './terminal.ts'
 import { testApiCommand } from './test-api-command.ts'
+import { tokenCommand } from './token-command.ts'
 import { workspaceCommand } from './workspace-command.ts'
 
 /** The `gatehouse` command. Sets the exit code: 0 done, 1 not. A failure is told in words, on standard error. */
@@ -23,6 +25,9 @@ export async function main(args: readonly string[]): Promise<void> {
     .addCommand(startCommand())
     .addCommand(protectCommand())
     .addCommand(workspaceCommand())
+    .addCommand(tokenCommand())
+    .addCommand(keyCommand())
+    .addCommand(signingKeysCommand())
     .addCommand(logsCommand())
     .addCommand(doctorCommand())
     .addCommand(configCommand())

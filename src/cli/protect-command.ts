@@ -1,11 +1,12 @@
 import { Command } from 'commander'
-import { type Config, isPublic } from '../config.ts'
+import { type Config, configSchema, isPublic } from '../config.ts'
 import { GatewayError } from '../errors.ts'
+import { type AccessSettings, accessSettings } from '../workspaces/access-settings.ts'
 import { problemsOf, upstreamSettings } from '../workspaces/settings.ts'
 import type { McpSource } from '../workspaces/workspace.ts'
 import { addAuthOptions, configFrom } from './config-options.ts'
 import { untilStopped } from './terminal.ts'
-import { collect, listOf, upstreamFrom } from './workspace-flags.ts'
+import { accessFrom, addAccessOptions, listOf, upstreamFrom } from './workspace-flags.ts'
 
 type Flags = Readonly<Record<string, unknown>>
 
@@ -20,11 +21,8 @@ export function protectCommand(): Command {
     .option('--allowed-hosts <list>', 'accepted Host names, besides this machine’s own [ALLOWED_HOSTS]')
     .option('--allowed-origins <list>', 'origins of pages that may call [CORS_ORIGIN]')
     .option('--public-url <url>', 'how clients reach this gateway, when not by host and port [PUBLIC_URL]')
-  addAuthOptions(command)
-  return command
-    .option('--public-tools <list>', 'tools that everybody may call, without a token')
+  return addAccessOptions(addAuthOptions(command))
     .option('--tools <list>', 'offer only these tools')
-    .option('--tool-scopes <name=list>', 'scopes that this tool needs besides; repeat for more', collect, [])
     .option('--bearer <token>', 'token that the MCP server wants from us, or @file')
     .option('--api-key <key>', 'API key that the MCP server wants from us, or @file')
     .option('--api-key-header <name>', 'header of the API key', 'X-Api-Key')
@@ -38,7 +36,8 @@ export function protectCommand(): Command {
 async function protect(url: string, flags: Flags): Promise<void> {
   const ports = [flags['httpPort'], flags['ssePort']].filter((port) => port !== undefined)
   const { config, allPorts } = configOf(flags, ports)
-  const target = { mcp: sourceOf(url, flags), upstream: upstreamOf(flags) }
+  const target = { mcp: sourceOf(url, flags), access: accessOf(flags), upstream: upstreamOf(flags) }
+  refuseRulesForNobody(target.access, config)
   // Before anything is said: whoever reads that we listen may ask us to stop at once.
   const stopped = untilStopped()
   const { startProtect } = await import('../server.ts')
@@ -63,18 +62,33 @@ function configOf(flags: Flags, ports: readonly unknown[]): { config: Config; al
     publicTools,
     tools,
     toolScopes,
+    adminTools,
     bearer,
     apiKey,
     apiKeyHeader,
     timeoutMs,
     ...rest
   } = flags
-  const configs = (ports.length === 0 ? [undefined] : ports).map((port) =>
-    configFrom({ ...rest, port }, { file: undefined }),
+  const [first, ...more] = ports
+  const config = configFrom({ ...rest, port: first }, { file: undefined })
+  const others = more.map(portOf).filter((port) => port === 0 || port !== config.port)
+  return { config, allPorts: [config.port, ...others] }
+}
+
+function portOf(given: unknown): number {
+  const parsed = configSchema.shape.port.safeParse(given)
+  if (parsed.success) return parsed.data
+  throw new GatewayError('config_invalid', `protect: port: ${problemsOf(parsed.error).join('; ')}`)
+}
+
+/** Where nobody is asked who he is, these rules would let everybody do everything, in silence. */
+function refuseRulesForNobody({ publicTools, toolScopes, adminTools }: AccessSettings, { auth }: Config): void {
+  if (auth !== undefined && auth.authType !== 'none') return
+  if (publicTools.length + Object.keys(toolScopes).length + adminTools.length === 0) return
+  throw new GatewayError(
+    'config_invalid',
+    'protect: --public-tools, --tool-scopes and --admin-tools need to know who calls. Set --jwks-url, --jwt-secret or --public-key.',
   )
-  const [config] = configs
-  if (config === undefined) throw new GatewayError('config_invalid', 'There is no port to listen on.')
-  return { config, allPorts: [...new Set(configs.map(({ port }) => port))] }
 }
 
 function sourceOf(url: string, flags: Flags): McpSource {
@@ -84,26 +98,22 @@ function sourceOf(url: string, flags: Flags): McpSource {
       `protect takes the URL of an MCP server, as in http://localhost:3000/mcp, not ${url.slice(0, 60)}`,
     )
   }
-  return {
-    url,
-    tools: listOf(flags['tools']),
-    publicTools: listOf(flags['publicTools']) ?? [],
-    toolScopes: toolScopesOf(flags['toolScopes']),
-  }
+  return { url, tools: listOf(flags['tools']) }
 }
 
-function toolScopesOf(given: unknown): ReadonlyMap<string, readonly string[]> {
-  const entries = (Array.isArray(given) ? given : []).map((entry) => {
-    const [, name, scopes] = /^([^=]+)=(.+)$/.exec(String(entry)) ?? []
-    if (name !== undefined && scopes !== undefined) return [name, listOf(scopes) ?? []] as const
-    throw new GatewayError('config_invalid', `--tool-scopes takes name=scope,scope, not ${String(entry).slice(0, 40)}`)
-  })
-  return new Map(entries)
+function accessOf(flags: Flags): AccessSettings {
+  const parsed = accessSettings.safeParse(accessFrom(flags) ?? {})
+  if (parsed.success) return parsed.data
+  throw new GatewayError('config_invalid', `protect: ${problemsOf(parsed.error).join('; ')}`)
 }
 
 function upstreamOf(flags: Flags) {
   const { timeoutMs } = flags
-  const timeout = timeoutMs === undefined ? {} : { timeoutMs: Number(timeoutMs) }
+  if (flags['bearer'] !== undefined && flags['apiKey'] !== undefined) {
+    throw new GatewayError('config_invalid', 'protect: take --bearer or --api-key, not both.')
+  }
+  const timeout =
+    timeoutMs === undefined ? {} : { timeoutMs: /^\d+$/.test(String(timeoutMs)) ? Number(timeoutMs) : timeoutMs }
   const parsed = upstreamSettings.safeParse({ auth: upstreamFrom(flags)?.auth, ...timeout })
   if (parsed.success) return parsed.data
   throw new GatewayError('config_invalid', `protect: ${problemsOf(parsed.error).join('; ')}`)

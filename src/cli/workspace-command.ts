@@ -6,7 +6,15 @@ import { GatewayError } from '../errors.ts'
 import type { AdminClient } from './admin-client.ts'
 import { addAuthOptions, addConnectionOptions, clientFrom } from './config-options.ts'
 import { print, printJson, printLine, table } from './terminal.ts'
-import { authFrom, collect, paramsFrom, toolsFrom, upstreamFrom } from './workspace-flags.ts'
+import {
+  accessFrom,
+  addAccessOptions,
+  authFrom,
+  collect,
+  paramsFrom,
+  toolsFrom,
+  upstreamFrom,
+} from './workspace-flags.ts'
 
 type Flags = Record<string, unknown>
 
@@ -29,7 +37,7 @@ function base(name: string, description: string): Command {
 }
 
 function withSettings(command: Command): Command {
-  return addAuthOptions(command)
+  return addAccessOptions(addAuthOptions(command))
     .option('--base-url <url>', 'API base URL, instead of the document’s own')
     .option('--bearer [token]', 'sign in with a bearer token: @file, or nothing when a login gives it')
     .option('--api-key <key>', 'sign in with an API key: @file')
@@ -53,6 +61,7 @@ function createCommand(): Command {
           slug: flags['slug'],
           source: flags['spec'] === undefined ? undefined : await sourceFrom(String(flags['spec'])),
           auth: authFrom(flags),
+          access: accessFrom(flags),
           upstream: upstreamFrom(flags),
           params: paramsFrom(flags),
           tools: toolsFrom(flags),
@@ -93,6 +102,7 @@ function setCommand(): Command {
         const change = {
           name: flags['name'],
           auth: authFrom(flags),
+          access: accessFrom(flags),
           upstream: upstreamFrom(flags),
           params: Object.keys(params).length === 0 ? undefined : params,
           tools: toolsFrom(flags),
@@ -171,6 +181,7 @@ async function printWorkspace(
       ['id', workspace.id],
       ['MCP URL', workspace.url],
       ['callers', callersIn(workspace.auth)],
+      ['public', publicIn(workspace.access)],
       ['params', savedIn(workspace.params)],
     ]),
   )
@@ -182,7 +193,16 @@ function callersIn(auth: unknown): string {
   const parsed = z.object({ authType: z.string() }).nullable().safeParse(auth)
   if (!parsed.success) return '-'
   if (parsed.data === null) return 'as the gateway’s own setting says'
+  if (parsed.data.authType === 'dev') return 'are believed (authType dev)'
   return parsed.data.authType === 'none' ? 'everybody may call' : 'need a JWT'
+}
+
+/** What is open without a token. */
+function publicIn(access: z.output<typeof workspaceAnswer>['access']): string {
+  const { requireAuthForToolsCall, publicTools, publicCategories } = access
+  if (!requireAuthForToolsCall) return 'all tools but those with scopes'
+  const named = publicTools === 'default' ? ['those marked x-public'] : publicTools
+  return [...named, ...publicCategories.map((category) => `category ${category}`)].join(', ') || '-'
 }
 
 function savedIn(params: Readonly<Record<string, unknown>>): string {

@@ -1,3 +1,4 @@
+import type { Command } from 'commander'
 import { AUTH_NAMES } from '../config.ts'
 import { GatewayError } from '../errors.ts'
 import { isSecretName } from '../records/redact.ts'
@@ -22,6 +23,36 @@ export function authFrom(flags: Flags): unknown {
   if (Object.keys(verifier).length === 0 && flags['auth'] === undefined) return undefined
   if (typeof flags['requiredScopes'] === 'string') verifier['requiredScopes'] = flags['requiredScopes'].split(',')
   return { authType: 'jwt', jwt: verifier }
+}
+
+const collectFlags = (value: string, before: readonly string[] = []) => collect(value, before)
+
+/** The options about who may call which tool. */
+export function addAccessOptions(command: Command): Command {
+  return command
+    .option('--public-tools <list>', 'tools that everybody may call, without a token; default: those marked x-public')
+    .option('--tool-scopes <name=list>', 'scopes that this tool needs besides; repeat for more', collectFlags)
+    .option('--admin-tools <list>', 'tools that need the scope admin')
+}
+
+/** Who may call which tool, undefined when no flag speaks of it. */
+export function accessFrom(flags: Flags): Readonly<Record<string, unknown>> | undefined {
+  const publicTools = flags['publicTools'] === 'default' ? 'default' : listOf(flags['publicTools'])
+  const adminTools = listOf(flags['adminTools'])
+  const given: unknown = flags['toolScopes']
+  const scopes = (Array.isArray(given) ? given : []).map(toolScopesOf)
+  const access = {
+    ...(publicTools === undefined ? {} : { publicTools }),
+    ...(adminTools === undefined ? {} : { adminTools }),
+    ...(scopes.length === 0 ? {} : { toolScopes: Object.fromEntries(scopes) }),
+  }
+  return Object.keys(access).length === 0 ? undefined : access
+}
+
+function toolScopesOf(entry: unknown): readonly [string, readonly string[]] {
+  const [, name, scopes] = /^([^=]+)=(.+)$/.exec(String(entry)) ?? []
+  if (name !== undefined && scopes !== undefined) return [name, listOf(scopes) ?? []]
+  throw new GatewayError('config_invalid', `--tool-scopes takes name=scope,scope, not ${String(entry).slice(0, 40)}`)
 }
 
 /** How to sign in at the API, undefined when no flag speaks of it. */

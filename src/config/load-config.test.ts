@@ -183,6 +183,37 @@ suite('what must not start', () => {
   })
 })
 
+test('authType dev starts in development on this machine only (A31)', () => {
+  const auth = { authType: 'dev' }
+  const env = { NODE_ENV: 'development' }
+  assert.equal(load({ auth }, { env }).auth?.authType, 'dev')
+  for (const NODE_ENV of ['production', '', 'staging']) {
+    assert.match(
+      refusalOf(() => load({ auth }, { env: { NODE_ENV, ENCRYPTION_KEY: SECRET } })),
+      /only when NODE_ENV is test or development/,
+    )
+  }
+  const reachable = { publicUrl: 'https://mcp.example' }
+  assert.match(
+    refusalOf(() => load({ auth, ...reachable }, { env })),
+    /authType dev believes everybody/,
+  )
+  const workspaces = [{ name: 'a', auth }]
+  assert.match(
+    refusalOf(() => load({ auth: { authType: 'none' }, workspaces, ...reachable }, { env })),
+    /authType dev believes everybody/,
+  )
+})
+
+test('authType oauth and both are refused in words (A26)', () => {
+  for (const authType of ['oauth', 'both']) {
+    assert.match(
+      refusalOf(() => load({ auth: { authType } })),
+      /auth: authType \w+ needs Gatehouse’s own authorization server/,
+    )
+  }
+})
+
 suite('a verifier from flags and environment', () => {
   const inFile = { auth: { authType: 'none' } }
 

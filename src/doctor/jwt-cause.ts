@@ -27,6 +27,10 @@ export function causeOfJwtFailure(kind: JwtFailureKind, { header, claims }: Unve
       return 'token_not_yet_valid'
     case 'expired':
       return 'token_expired'
+    case 'revoked':
+      return 'token_revoked'
+    case 'api_key':
+      return 'api_key_wrong'
     case 'missing_claim':
       return member(claims, 'exp') === undefined ? 'expiry_missing' : 'subject_missing'
   }

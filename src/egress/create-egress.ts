@@ -5,7 +5,7 @@ import { decodeBody, isEncoded } from './decode-body.ts'
 import { createConnector, type ResolveHost, resolveHostBySystem } from './dial.ts'
 import type { Egress, OutgoingRequest, OutgoingResponse, Reach } from './egress.ts'
 import { cancelled, refused } from './failure.ts'
-import { Flight } from './flight.ts'
+import { Flight, type FlightPlan } from './flight.ts'
 import { checkRequest } from './safe-request.ts'
 
 /** How the way out is built; every field has a default. */
@@ -38,17 +38,24 @@ export function createEgress(options: EgressOptions = {}): Egress {
   const pools = new Pools(options)
   let isClosed = false
 
-  async function send(request: OutgoingRequest): Promise<OutgoingResponse> {
+  function laneFor(request: OutgoingRequest): Lane {
     if (isClosed) throw new GatewayError('unavailable', 'Gatehouse is stopping.')
     if (request.signal?.aborted) throw cancelled()
     checkRequest(request)
     const lane = pools.laneFor(request)
-    if (lane.underWay >= lane.underWayMax) {
-      const subject = request.calledAs ?? 'The server'
-      throw new GatewayError('upstream_unreachable', `${subject} has too many calls waiting for it. Try again later.`)
-    }
-    const response = await fly(lane, request, deadlines, now() + request.timeoutMs)
-    return isEncoded(response) ? decodeBody(request, response) : response
+    if (lane.underWay < lane.underWayMax) return lane
+    const subject = request.calledAs ?? 'The server'
+    throw new GatewayError('upstream_unreachable', `${subject} has too many calls waiting for it. Try again later.`)
+  }
+
+  // No `async` on the hot path: each one costs a promise and a turn of the queue.
+  function send(request: OutgoingRequest): Promise<OutgoingResponse> {
+    return new Promise((resolve, reject) => {
+      const lane = laneFor(request)
+      const land = (response: OutgoingResponse) =>
+        resolve(isEncoded(response) ? decodeBody(request, response) : response)
+      fly(lane, { request, deadlines, deadlineAt: now() + request.timeoutMs, resolve: land, reject })
+    })
   }
 
   return {
@@ -60,16 +67,14 @@ export function createEgress(options: EgressOptions = {}): Egress {
   }
 }
 
-function fly(lane: Lane, request: OutgoingRequest, deadlines: Deadlines, deadlineAt: number) {
-  return new Promise<OutgoingResponse>((resolve, reject) => {
-    lane.underWay += 1
-    const onLanded = () => {
-      lane.underWay -= 1
-    }
-    const { method, path, headers, body = null } = request
-    const flight = new Flight({ request, deadlineAt, deadlines, onLanded, resolve, reject })
-    lane.pool.dispatch({ method, path, headers, body, headersTimeout: 0, bodyTimeout: 0 }, flight)
-  })
+function fly(lane: Lane, plan: Omit<FlightPlan, 'onLanded'>): void {
+  lane.underWay += 1
+  const onLanded = () => {
+    lane.underWay -= 1
+  }
+  const { method, path, headers, body = null } = plan.request
+  const flight = new Flight({ ...plan, onLanded })
+  lane.pool.dispatch({ method, path, headers, body, headersTimeout: 0, bodyTimeout: 0 }, flight)
 }
 
 /** One pool with the number of its requests that have not ended. */

@@ -28,7 +28,8 @@ export interface OutgoingRequest {
   readonly signal?: CancelSignal | undefined
   /**
    * Asked when the head of the answer has come: whoever gives a sink gets the body piece by piece, without a limit of size,
-   * and `send` resolves at its end with an empty body. Not asked for answers below 200.
+   * and `send` resolves at its end with an empty body. Not asked for answers below 200. A GatewayError that it or the sink
+   * throws ends the request with that.
    */
   readonly streamTo?: ((head: ResponseHead, flow: StreamFlow) => StreamSink | undefined) | undefined
 }

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Dispatcher } from 'undici'
-import type { GatewayError } from '../errors.ts'
+import { type GatewayError, toGatewayError } from '../errors.ts'
 import type { Deadlined, Deadlines } from './deadlines.ts'
 import { DialRefused } from './dial.ts'
 import type { OutgoingRequest, OutgoingResponse, StreamSink } from './egress.ts'
@@ -58,7 +58,10 @@ export class Flight implements Dispatcher.DispatchHandler, Deadlined {
     if (status < 200) return
     this.#status = status
     this.#headers = headers
-    this.#sink = this.#plan.request.streamTo?.({ status, headers }, controller)
+    this.#guarded(() => {
+      this.#sink = this.#plan.request.streamTo?.({ status, headers }, controller)
+    })
+    if (this.#landed) return
     if (this.#sink !== undefined) {
       this.#listenOn(this.#sink)
       return
@@ -73,7 +76,7 @@ export class Flight implements Dispatcher.DispatchHandler, Deadlined {
     if (this.#sink !== undefined) {
       if (this.#landed) return
       this.#listenOn(this.#sink)
-      this.#sink.take(chunk)
+      this.#guarded(() => this.#sink?.take(chunk))
       return
     }
     this.#bytes += chunk.length
@@ -96,6 +99,15 @@ export class Flight implements Dispatcher.DispatchHandler, Deadlined {
 
   #listenOn({ silenceMs }: StreamSink): void {
     this.deadlineAt = silenceMs === undefined ? Number.POSITIVE_INFINITY : this.#plan.deadlines.in(silenceMs)
+  }
+
+  /** What fails in the reader's hands is not the connection's failure. */
+  #guarded(read: () => void): void {
+    try {
+      read()
+    } catch (error) {
+      this.#fail(toGatewayError(error))
+    }
   }
 
   #fail(error: GatewayError): void {

@@ -11,6 +11,7 @@ const WIRE: Readonly<Record<ErrorCode, readonly [status: number, rpc: number]>> 
   missing_token: [401, -32000],
   invalid_token: [401, -32000],
   insufficient_scope: [403, -32000],
+  forbidden: [403, -32000],
   host_not_allowed: [403, -32000],
   origin_not_allowed: [403, -32000],
   invalid_request: [400, -32600],

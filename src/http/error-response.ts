@@ -14,6 +14,7 @@ const WIRE: Readonly<Record<ErrorCode, OnTheWire>> = {
   missing_token: { status: 401, rpc: -32000 },
   invalid_token: { status: 401, rpc: -32000 },
   insufficient_scope: { status: 403, rpc: -32000 },
+  forbidden: { status: 403, rpc: -32000 },
   host_not_allowed: { status: 403, rpc: -32000 },
   origin_not_allowed: { status: 403, rpc: -32000 },
   invalid_request: { status: 400, rpc: -32600 },

@@ -5,6 +5,7 @@ import { Cancellation, type CancelSignal } from '../egress/cancel-signal.ts'
 import type { HeaderSet } from '../egress/merge-headers.ts'
 import { GatewayError } from '../errors.ts'
 import type { Answer, Exchange, ReplyTo } from './exchange.ts'
+import { messagesOn } from './message-stream.ts'
 import { ResponseEvents } from './response-events.ts'
 import { type EventSink, messageEvent } from './server-events.ts'
 
@@ -19,7 +20,9 @@ export interface ExchangeOptions {
 }
 
 /** Answers are made for one caller, and are never what a browser guesses them to be. */
-const FIXED_HEADERS = ['Cache-Control', 'no-store', 'X-Content-Type-Options', 'nosniff'] as const
+const FIXED_HEADERS = ['X-Content-Type-Options', 'nosniff'] as const
+/** Unless the answer says that it may be kept. */
+const NOT_KEPT = ['Cache-Control', 'no-store'] as const
 
 // Unique across restarts and replicas (the random half), cheap and in order within one process (the counter).
 const processId = randomId(8)
@@ -101,8 +104,9 @@ export class HttpExchange implements Exchange {
     if (this.signal.aborted || this.#status !== undefined) return
     // A cancelled request gets no response (2025-11-25, cancellation), and HTTP must have one: a stream that ends without
     // an event. The official clients report anything else as a failure of the connection.
-    if (this.#answerStream === undefined) this.send({ status: 200, body: '', contentType: 'text/event-stream' })
-    else this.#status = 200
+    // On another exchange's stream there is nothing to end: that one goes on.
+    const body = this.#answerStream === undefined ? '' : undefined
+    this.send({ status: 200, contentType: 'text/event-stream', ...(body === undefined ? {} : { body }) })
     this.#cancellation?.abort()
   }
 
@@ -170,9 +174,9 @@ export class HttpExchange implements Exchange {
   openEvents(headers?: Readonly<Record<string, string>>): EventSink {
     const answered = this.#status !== undefined
     if (!answered) this.#status = 200
-    if (this.#answerStream !== undefined) {
+    if (this.#answerStream !== undefined && !answered) {
       const stream = this.#answerStream
-      return borrowed(stream, () => stream.closed.removeEventListener('abort', this))
+      return messagesOn(stream, () => stream.closed.removeEventListener('abort', this))
     }
     const events = new ResponseEvents(this.#response)
     if (answered || this.#response.destroyed) {
@@ -218,29 +222,12 @@ export class HttpExchange implements Exchange {
 
   #head(answer: Pick<Answer, 'status' | 'headers'>): (string | number)[] {
     const headers: (string | number)[] = ['X-Request-Id', this.requestId, ...FIXED_HEADERS]
+    if (answer.headers?.['Cache-Control'] === undefined) headers.push(...NOT_KEPT)
     append(headers, this.#options.answerHeaders(this.#request))
     append(headers, answer.headers)
     // An unread body would be taken for the next request of the connection.
     if (!this.#request.complete && hasBody(this.#request)) headers.push('Connection', 'close')
     return headers
-  }
-}
-
-/** A stream that outlives what is written on it here. */
-function borrowed(stream: EventSink, onEnd: () => void): EventSink {
-  const closed = new Cancellation()
-  const follow = { handleEvent: () => closed.abort() }
-  if (stream.closed.aborted) closed.abort()
-  else stream.closed.addEventListener('abort', follow)
-  return {
-    send: (event) => closed.aborted || stream.send(event),
-    whenDrained: () => stream.whenDrained(),
-    end: () => {
-      stream.closed.removeEventListener('abort', follow)
-      closed.abort()
-      onEnd()
-    },
-    closed,
   }
 }
 

@@ -34,6 +34,12 @@ export class ResponseEvents implements EventSink {
     this.clientLeft()
   }
 
+  cut(): void {
+    if (this.#closed.aborted) return
+    this.#response.destroy()
+    this.clientLeft()
+  }
+
   /** Nobody reads any more. */
   clientLeft(): void {
     this.#closed.abort()

@@ -15,6 +15,8 @@ export interface EventSink {
   /** Resolves when more can be written, or nobody reads any more. */
   whenDrained(): Promise<void>
   end(): void
+  /** Ends it for a reader who takes nothing any more: what waits for him is dropped. */
+  cut(): void
   /** Aborted when the stream has closed, whoever closed it. */
   readonly closed: CancelSignal
 }
@@ -22,46 +24,87 @@ export interface EventSink {
 /** A comment, which every client ignores: it keeps proxies from taking the connection for a dead one (FEATURES F16). */
 export const PING: ServerEvent = { raw: ': ping\n\n', data: undefined }
 
-/** The event that carries one JSON-RPC message. The text has no line break, as `JSON.stringify` writes it. */
+/** The event that carries one JSON-RPC message. A text of several lines becomes several `data` lines. */
 export function messageEvent(json: string): ServerEvent {
-  return { raw: `event: message\ndata: ${json}\n\n`, data: json }
+  return { raw: `event: message\n${dataLines(json)}\n\n`, data: json }
 }
 
 /** The same event with other data; its `id`, `event` and `retry` lines stay. */
 export function withData({ raw }: ServerEvent, data: string): ServerEvent {
   const lines = raw.split(LINE_END).filter((line) => line !== '' && !/^data(:|$)/.test(line))
-  return { raw: `${[...lines, `data: ${data}`].join('\n')}\n\n`, data }
+  return { raw: `${[...lines, dataLines(data)].join('\n')}\n\n`, data }
+}
+
+/** Whether a client that has seen the event can ask for what comes after it (`Last-Event-ID`). */
+export function hasEventId({ raw }: ServerEvent): boolean {
+  return /(?:^|[\r\n])id:/.test(raw)
 }
 
 const LINE_END = /\r\n|\n|\r/
-// A `\r` at the end of what has come may be half of a line end; taken for a whole one it makes an empty line, which says nothing.
-const BLOCK_END = /(?:\r\n|\r(?!\n)|\n)(?:\r\n|\r(?!\n)|\n)/g
 
-/** Cuts a stream of bytes into events. */
+function dataLines(text: string): string {
+  return `data: ${text.split(LINE_END).join('\ndata: ')}`
+}
+
+/** Cuts a stream of bytes into events. Each byte is looked at once, however small the pieces in which they come. */
 export class EventReader {
   readonly #decoder = new TextDecoder()
   readonly #charactersMax: number
-  #waiting = ''
+  /** The pieces of the event that is not complete. */
+  #pieces: string[] = []
+  #length = 0
+  /** Nothing has come since the last line end: one more makes the empty line that ends an event. */
+  #isAtLineStart = true
+  /** The last character was a `\r`: a `\n` now belongs to the same line end. */
+  #endsInReturn = false
 
   /** @param charactersMax A longer event ends the reading. */
   constructor(charactersMax: number) {
     this.#charactersMax = charactersMax
   }
 
-  /** The events that this piece completes; undefined when one is too long. */
+  /** The events that this piece completes; undefined when one is too long. Empty lines between events are left out. */
   read(chunk: Uint8Array): readonly ServerEvent[] | undefined {
-    const searchFrom = Math.max(0, this.#waiting.length - 3)
-    this.#waiting += this.#decoder.decode(chunk, { stream: true })
+    const text = this.#decoder.decode(chunk, { stream: true })
+    if (text === '') return []
     const events: ServerEvent[] = []
-    let start = 0
-    BLOCK_END.lastIndex = searchFrom
-    while (BLOCK_END.test(this.#waiting)) {
-      const raw = this.#waiting.slice(start, BLOCK_END.lastIndex)
-      start = BLOCK_END.lastIndex
-      events.push({ raw, data: dataOf(raw) })
+    const lineEnds = /\r\n|\n|\r/g
+    let taken = 0
+    let lineStart = 0
+    if (this.#endsInReturn && text.startsWith('\n')) {
+      // Of an event that is complete, or of a line that has been seen to end.
+      if (this.#length === 0) taken = 1
+      lineStart = 1
+      lineEnds.lastIndex = 1
     }
-    this.#waiting = this.#waiting.slice(start)
-    return this.#waiting.length > this.#charactersMax ? undefined : events
+    for (let found = lineEnds.exec(text); found !== null; found = lineEnds.exec(text)) {
+      const isEmptyLine = found.index === lineStart && this.#isAtLineStart
+      lineStart = lineEnds.lastIndex
+      this.#isAtLineStart = true
+      if (!isEmptyLine) continue
+      const raw = this.#take(text.slice(taken, lineStart))
+      if (raw.length > this.#charactersMax) return undefined
+      taken = lineStart
+      if (!/^[\r\n]*$/.test(raw)) events.push({ raw, data: dataOf(raw) })
+    }
+    if (lineStart < text.length) this.#isAtLineStart = false
+    this.#endsInReturn = text.endsWith('\r')
+    this.#keep(text.slice(taken))
+    return this.#length > this.#charactersMax ? undefined : events
+  }
+
+  #keep(piece: string): void {
+    if (piece === '') return
+    this.#pieces.push(piece)
+    this.#length += piece.length
+  }
+
+  #take(lastPiece: string): string {
+    this.#pieces.push(lastPiece)
+    const raw = this.#pieces.join('')
+    this.#pieces = []
+    this.#length = 0
+    return raw
   }
 }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
+import { messageEvent } from './server-events.ts'
 import { StdioExchange } from './stdio-exchange.ts'
 
 function exchangeOf(line: string): { exchange: StdioExchange; written: string[] } {
@@ -39,6 +40,26 @@ suite('a stdio exchange', () => {
     exchange.cancel()
     assert.equal(exchange.signal.aborted, true)
     exchange.send({ status: 499, body: '{"id":1}' })
+    assert.deepEqual(written, [])
+  })
+
+  test('writes each event as one line, whatever its line ends', () => {
+    const { exchange, written } = exchangeOf('')
+    const events = exchange.openEvents()
+    events.send({ raw: ': ping\n\n', data: undefined })
+    events.send(messageEvent('{\r\n"a":\r1}'))
+    events.end()
+    events.send(messageEvent('{}'))
+    assert.deepEqual(written, ['{  "a": 1}\n'])
+    assert.equal(exchange.openEvents().closed.aborted, true, 'answered once')
+  })
+
+  test('writes no event after it was cancelled', () => {
+    const { exchange, written } = exchangeOf('')
+    const events = exchange.openEvents()
+    exchange.cancel()
+    assert.equal(events.closed.aborted, true)
+    events.send(messageEvent('{}'))
     assert.deepEqual(written, [])
   })
 })

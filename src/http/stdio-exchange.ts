@@ -56,19 +56,22 @@ export class StdioExchange implements Exchange {
     // A cancelled request gets no answer (MCP, cancellation).
     if (answer.body !== undefined && !this.#cancellation.aborted) this.#write(`${answer.body}\n`)
   }
+
   openEvents(): EventSink {
     const closed = new Cancellation()
+    const end = () => closed.abort()
     if (this.#status !== undefined || this.#cancellation.aborted) closed.abort()
-    else this.#cancellation.addEventListener('abort', { handleEvent: () => closed.abort() })
+    else this.#cancellation.addEventListener('abort', { handleEvent: end })
     this.#status ??= 200
     return {
       send: ({ data }) => {
         // One message a line: a line break in JSON stands between its parts only.
-        if (data && !closed.aborted) this.#write(`${data.replaceAll('\n', ' ')}\n`)
+        if (data && !closed.aborted) this.#write(`${data.replaceAll(/[\r\n]/g, ' ')}\n`)
         return true
       },
       whenDrained: async () => {},
-      end: () => closed.abort(),
+      end,
+      cut: end,
       closed,
     }
   }

@@ -1,6 +1,6 @@
 /** Who calls, after the check. A caller is (issuer, subject), never the subject alone (PRODUCT.md, 3). */
 export interface Caller {
-  readonly kind: 'anonymous' | 'jwt' | 'local'
+  readonly kind: 'anonymous' | 'jwt' | 'issued' | 'api-key' | 'local' | 'dev'
   /** The `iss` claim; empty for `anonymous` and `local`, and for a token of a verifier that asks for no issuer and carries none. */
   readonly issuer: string
   /** The `sub` claim, else the user id. */
@@ -13,6 +13,8 @@ export interface Caller {
   readonly claims: Readonly<Record<string, unknown>>
   /** Seconds since the epoch; undefined when nothing expires. */
   readonly expiresAtSeconds: number | undefined
+  /** The id under which we issued the credential, and can revoke it. */
+  readonly issuedId?: string
 }
 
 /** The caller of a workspace whose `authType` is `none`. */

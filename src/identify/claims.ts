@@ -11,6 +11,8 @@ export interface ExpectedClaims {
   readonly clockToleranceSeconds: number
   /** Tokens past their `exp`, or without one, count too. */
   readonly allowExpired: boolean
+  /** We issued the token and can revoke it: it may live without `exp` (PRODUCT.md, 6). Default: no. */
+  readonly allowEndless?: boolean
 }
 
 /** Claims that `Caller.claims` leaves out: they are about the token, or have a field of their own. */
@@ -80,7 +82,7 @@ function checkTimes(claims: Claims, expected: ExpectedClaims, now: number): JwtF
   }
   const expiresAt = member(claims, 'exp')
   if (expiresAt === undefined) {
-    if (expected.allowExpired) return undefined
+    if (expected.allowExpired || expected.allowEndless === true) return undefined
     // Nobody could ever take it back: only our own tokens may live for ever, since we can revoke them (PRODUCT.md, 6).
     return jwtFailure('missing_claim', 'no exp', 'JWT verification failed: missing required exp claim')
   }

@@ -39,6 +39,26 @@ suite('findCredential', () => {
     test(name, () => assert.deepEqual(findCredential({ authorization, agentSession }), found))
   }
 
+  const apiKey = { kind: 'x-api-key', token: 'key' } as const
+  const keyCases = [
+    { name: 'takes an X-API-Key', apiKey: ' key ', found: apiKey },
+    { name: 'lets Bearer win over X-API-Key', authorization: 'Bearer tok', apiKey: 'key', found: bearer },
+    { name: 'lets X-API-Key win over agent-session', apiKey: 'key', agentSession: 'ses', found: apiKey },
+    { name: 'falls through another scheme to X-API-Key', authorization: 'Basic eDp5', apiKey: 'key', found: apiKey },
+    {
+      name: 'does not fall through an empty Bearer to X-API-Key',
+      authorization: 'Bearer ',
+      apiKey: 'key',
+      found: malformed,
+    },
+    { name: 'falls through an empty X-API-Key', apiKey: ' ', agentSession: 'ses', found: session },
+    { name: 'refuses a repeated X-API-Key', apiKey: 'key, key', agentSession: 'ses', found: malformed },
+    { name: 'refuses two keys in one X-API-Key', apiKey: 'key\tkey', agentSession: 'ses', found: malformed },
+  ]
+  for (const { name, authorization, apiKey: key, agentSession, found } of keyCases) {
+    test(name, () => assert.deepEqual(findCredential({ authorization, apiKey: key, agentSession }), found))
+  }
+
   test('never gives a token that is empty or holds white space, a comma or another scheme', () => {
     const piece = fc.constantFrom('Bearer', 'bearer', 'Basic', ' ', '\t', ',', 'a.b.c', 'x', '')
     const header = fc.array(piece).map((pieces) => pieces.join(''))

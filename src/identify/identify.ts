@@ -2,15 +2,17 @@ import type { Reach } from '../egress/egress.ts'
 import { GatewayError } from '../errors.ts'
 import type { Exchange } from '../http/exchange.ts'
 import type { FailedAuthLimit } from '../limits/failed-auth.ts'
-import type { InboundAuthSettings } from '../workspaces/settings.ts'
+import { devSettings, type InboundAuthSettings } from '../workspaces/settings.ts'
 import { anonymous, type Caller, localCaller } from './caller.ts'
 import { findCredential } from './credential.ts'
+import { createDevIdentity } from './dev-identity.ts'
+import type { IssuedCredentials } from './issued.ts'
 import { type JwtFailure, jwtFailure, quoted } from './jwt-failure.ts'
-import { createJwtVerifier, type JwtVerifier } from './jwt-verifier.ts'
+import { createJwtVerifier, type JwtVerifier, type Verified } from './jwt-verifier.ts'
 import { isLoopbackHost } from './key-set-url.ts'
 import type { KeySets } from './key-sets.ts'
 import type { ResultCache, ResultKey } from './result-cache.ts'
-import { member, readToken, type UnverifiedToken } from './unverified-token.ts'
+import { member, readToken } from './unverified-token.ts'
 
 /** Says who is calling, by the settings of one workspace. Compiled when they change. */
 export interface Identity {
@@ -46,6 +48,8 @@ export interface IdentityOptions {
   readonly allowsAnonymous?: boolean
   /** Slows down whoever guesses. A caller whose credential was good a moment ago is let in all the same. */
   readonly failedAuth?: FailedAuthLimit | undefined
+  /** Tokens and API keys that we issued. Undefined: we issue none, and know only the workspace's own verifiers. */
+  readonly issued?: IssuedCredentials | undefined
 }
 
 /**
@@ -59,6 +63,14 @@ export function createIdentity(inbound: InboundAuthSettings, options: IdentityOp
       return openToAll
     case 'jwt':
       return new JwtIdentity(inbound, options)
+    case 'dev':
+      return createDevIdentity(inbound.dev ?? devSettings.parse({}), options)
+    case 'oauth':
+    case 'both':
+      throw new GatewayError(
+        'config_invalid',
+        `authType ${inbound.authType} needs Gatehouse’s own authorization server, which this version does not have. Use jwt with the issuer’s jwksUrl.`,
+      )
   }
 }
 
@@ -78,14 +90,19 @@ class JwtIdentity implements Identity {
   readonly #verifiers: readonly JwtVerifier[]
   readonly #byIssuer: ReadonlyMap<string, JwtVerifier>
   readonly #ofAnyIssuer: JwtVerifier | undefined
+  /** What every verifier asks for, a credential of ours must have too. */
+  readonly #scopesOfAll: readonly string[]
 
   constructor(inbound: InboundAuthSettings, options: IdentityOptions) {
     const { now, isDevelopment, keySets, reach } = options
     const openKeySet = (url: string) => keySets.open(url, reach)
     this.#options = options
+    // Without one nobody comes in but with what we issue: so it is once such a credential opened the workspace (FEATURES, B3).
+    if (inbound.jwt.length === 0 && options.issued === undefined) throw nobody()
     this.#verifiers = inbound.jwt.map((settings) => createJwtVerifier(settings, { now, isDevelopment, openKeySet }))
     this.#byIssuer = verifiersByIssuer(this.#verifiers)
     this.#ofAnyIssuer = this.#verifiers.find((verifier) => verifier.issuers === undefined)
+    this.#scopesOfAll = scopesOfAll(this.#verifiers)
     this.authorizationServers = [...this.#byIssuer.keys()].filter(isAuthorizationServer)
   }
 
@@ -97,8 +114,10 @@ class JwtIdentity implements Identity {
   identify(request: IdentifyRequest, workspaceId: string): Caller | Promise<Caller> {
     // Over stdio the process that started us is the caller: it has no header to send (FEATURES.md, A34).
     if (request.transport === 'stdio') return localCaller
+    const { issued } = this.#options
     const credential = findCredential({
       authorization: request.header('authorization'),
+      apiKey: issued === undefined ? undefined : request.header('x-api-key'),
       agentSession: request.header('agent-session'),
     })
     if (credential.kind === 'none') {
@@ -106,16 +125,33 @@ class JwtIdentity implements Identity {
       if (!credential.malformed) throw new GatewayError('missing_token', 'No authorization header provided')
       throw new GatewayError('invalid_token', 'Invalid authorization format. Expected: Bearer <token>')
     }
+    if (issued?.takesKey(credential) === true) {
+      return this.#acceptKey(issued.callerOfKey(credential.token, workspaceId), request.clientAddress)
+    }
     const key: ResultKey = { owner: this, workspaceId, token: credential.token }
     const { results, failedAuth, now } = this.#options
     const known = results.find(key, now())
-    if (known !== undefined) return known
-    return failedAuth === undefined ? this.#verify(key) : this.#verifyWithin(failedAuth, key, request.clientAddress)
+    if (known === undefined) {
+      return failedAuth === undefined ? this.#verify(key) : this.#verifyWithin(failedAuth, key, request.clientAddress)
+    }
+    // What was remembered counts only while it is not revoked and still opens this workspace: one lookup (PRODUCT.md, 7).
+    return known.issuedId === undefined ? known : accepted(issued?.recheck(known, workspaceId) ?? UNKNOWN)
   }
 
   requiredScopes(caller: Caller): readonly string[] {
+    if (caller.kind === 'issued' || caller.kind === 'api-key') return this.#scopesOfAll
     if (caller.kind !== 'jwt') return []
     return this.#verifierOf(caller.issuer)?.requiredScopes ?? []
+  }
+
+  /** A key costs one lookup, so a good one is let in whatever its address has tried. */
+  #acceptKey(found: Verified, address: string): Caller {
+    const { failedAuth, now } = this.#options
+    if (!found.ok) {
+      failedAuth?.check(address, now())
+      failedAuth?.failed(address, now())
+    }
+    return accepted(found)
   }
 
   async #verifyWithin(limit: FailedAuthLimit, key: ResultKey, address: string): Promise<Caller> {
@@ -132,13 +168,18 @@ class JwtIdentity implements Identity {
   async #verify(key: ResultKey): Promise<Caller> {
     const token = readToken(key.token)
     if (!token.ok) throw refusal(token)
+    const { issued } = this.#options
+    if (issued?.takes(token) === true) {
+      const caller = accepted(await verifySafely(() => issued.verify(token, key.workspaceId)))
+      this.#remember(key, caller, issued.cacheTtlMs)
+      return caller
+    }
     const issuer = member(token.claims, 'iss')
     const verifier = this.#verifierOf(issuer)
     if (verifier === undefined) throw refusal(jwtFailure('issuer', `the token says iss ${quoted(issuer)}`))
-    const verified = await verifySafely(verifier, token)
-    if (!verified.ok) throw refusal(verified)
-    this.#remember(key, verified.caller, verifier)
-    return verified.caller
+    const caller = accepted(await verifySafely(() => verifier.verify(token)))
+    this.#remember(key, caller, verifier.cacheTtlMs)
+    return caller
   }
 
   /** By the token's own word, which is only believed once this verifier has checked it. Never by trying all. */
@@ -148,10 +189,10 @@ class JwtIdentity implements Identity {
     return (typeof issuer === 'string' ? this.#byIssuer.get(issuer) : undefined) ?? this.#ofAnyIssuer
   }
 
-  #remember(key: ResultKey, caller: Caller, verifier: JwtVerifier): void {
+  #remember(key: ResultKey, caller: Caller, cacheTtlMs: number): void {
     const now = this.#options.now()
     const expiresAt = (caller.expiresAtSeconds ?? Number.POSITIVE_INFINITY) * 1000
-    const validUntil = Math.min(now + verifier.cacheTtlMs, expiresAt)
+    const validUntil = Math.min(now + cacheTtlMs, expiresAt)
     if (validUntil > now) this.#options.results.keep(key, caller, validUntil)
   }
 }
@@ -164,22 +205,31 @@ function verifiersByIssuer(verifiers: readonly JwtVerifier[]): ReadonlyMap<strin
       byIssuer.set(issuer, verifier)
     }
   }
-  if (verifiers.length === 0) {
-    throw new GatewayError('config_invalid', 'authType jwt needs a jwt entry: nobody could come in.')
-  }
   if (verifiers.filter((verifier) => verifier.issuers === undefined).length > 1) {
     throw ambiguous('Two jwt entries have no issuer')
   }
   return byIssuer
 }
 
-async function verifySafely(verifier: JwtVerifier, token: UnverifiedToken) {
+function scopesOfAll([first, ...others]: readonly JwtVerifier[]): readonly string[] {
+  const scopes = first?.requiredScopes ?? []
+  return scopes.filter((scope) => others.every(({ requiredScopes }) => requiredScopes.includes(scope)))
+}
+
+async function verifySafely(verify: () => Promise<Verified>): Promise<Verified> {
   try {
-    return await verifier.verify(token)
+    return await verify()
   } catch (error) {
     // Whatever this is, it is no proof of who is calling: never open, and never a bare 500 (FEATURES.md, A24).
     throw new GatewayError('invalid_token', 'Authentication failed', { cause: error })
   }
+}
+
+const UNKNOWN = jwtFailure('revoked', 'nothing was issued here')
+
+function accepted(verified: Verified): Caller {
+  if (verified.ok) return verified.caller
+  throw refusal(verified)
 }
 
 function refusal(failure: JwtFailure): GatewayError {
@@ -199,6 +249,10 @@ function isAuthorizationServer(issuer: string): boolean {
   const url = PLAIN_ADDRESS.test(issuer) ? URL.parse(issuer) : null
   if (url === null) return false
   return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopbackHost(url.hostname))
+}
+
+function nobody(): GatewayError {
+  return new GatewayError('config_invalid', 'authType jwt needs a jwt entry: nobody could come in.')
 }
 
 function ambiguous(problem: string): GatewayError {

@@ -25,7 +25,7 @@ export class ResultCache {
   readonly #charactersMax: number
   #characters = 0
 
-  constructor({ entriesMax = 10_000, charactersMax = 20_000_000 } = {}) {
+  constructor({ entriesMax = 2_000, charactersMax = 4_000_000 } = {}) {
     this.#entriesMax = entriesMax
     this.#charactersMax = charactersMax
   }

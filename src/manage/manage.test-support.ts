@@ -62,6 +62,7 @@ export function createSetup(options: Partial<ManagerOptions<Compiled>> = {}, row
   const documents = new Map<string, string>()
   const manager = new WorkspaceManager<Compiled>({
     rows,
+    accountId: 'account',
     open: async (workspace) => {
       if (workspace.name === 'broken') throw new GatewayError('config_invalid', 'This cannot be served.')
       if (workspace.document?.text === 'broken') throw new GatewayError('document_invalid', 'This is no document.')

@@ -1,4 +1,5 @@
-import { ALL_TOOLS, type ToolRules } from '../authorize/tool-rules.ts'
+import { compileAccess, unknownNames } from '../authorize/compile-access.ts'
+import type { ToolRules } from '../authorize/tool-rules.ts'
 import { type Credentials, createCredentials } from '../credentials/credentials.ts'
 import type { Egress } from '../egress/egress.ts'
 import { GatewayError } from '../errors.ts'
@@ -14,7 +15,7 @@ import { type ApiServer, parseServer } from '../upstream/http-api.ts'
 import { type McpServer, parseMcpServer } from '../upstream/mcp-http.ts'
 import type { Addressable } from '../workspaces/resolve.ts'
 import type { InboundAuthSettings, RateLimitingSettings } from '../workspaces/settings.ts'
-import { type McpSource, type Workspace, type WorkspaceDocument, workspacePath } from '../workspaces/workspace.ts'
+import { type Workspace, type WorkspaceDocument, workspacePath } from '../workspaces/workspace.ts'
 import { unmetSecurity } from './unmet-security.ts'
 
 /** A workspace as requests meet it: everything is compiled, nothing is read from the store. */
@@ -70,13 +71,14 @@ export async function openWorkspace(workspace: Workspace, options: OpenOptions):
   }
   const { mcp } = workspace
   const limits = workspace.rateLimiting ?? options.defaultLimits
-  const rules = mcp === undefined ? ALL_TOOLS : compileRules(mcp)
-  const allowsAnonymous = rules.publicTools.size > 0
+  const rules = compileToolRules(workspace, catalog)
+  if (document !== undefined) warnOfUnknownNames(workspace, imported.tools, options)
   const identity = createIdentity(workspace.inbound ?? options.defaultAuth, {
     ...options.identity,
     reach,
-    allowsAnonymous,
+    allowsAnonymous: rules.admitsAnonymous,
   })
+  if (identity.isOpenToAll) refuseScopes(rules)
   warnOfAnyAudience(workspace, options)
   const problems = await identity.start()
   for (const problem of problems) options.warn(`Workspace ${slug}: ${problem}`)
@@ -106,12 +108,24 @@ export async function openWorkspace(workspace: Workspace, options: OpenOptions):
   }
 }
 
-function compileRules({ tools, publicTools, toolScopes }: McpSource): ToolRules {
-  return {
-    offered: tools === undefined ? undefined : new Set(tools),
-    publicTools: new Set(publicTools),
-    scopes: toolScopes,
-  }
+function compileToolRules({ access, mcp }: Workspace, { enabled }: Catalog): ToolRules {
+  if (mcp !== undefined) return compileAccess(access, { kind: 'server', offered: mcp.tools })
+  return compileAccess(access, { kind: 'document', tools: [...enabled.values()].map(({ tool }) => tool) })
+}
+
+/** Whoever asks nobody knows nobody's scopes: the tools would be open to all, and that was not meant. */
+function refuseScopes({ scopesOf }: ToolRules): void {
+  if (scopesOf === undefined) return
+  throw new GatewayError(
+    'config_invalid',
+    'access: with authType none nobody has scopes. Leave out toolScopes and adminTools, or ask for a token.',
+  )
+}
+
+function warnOfUnknownNames({ slug, access }: Workspace, tools: readonly Tool[], { warn }: OpenOptions): void {
+  const unknown = unknownNames(access, tools)
+  if (unknown.length === 0) return
+  warn(`Workspace ${slug}: access names ${unknown.slice(0, 10).join(', ')}, and there is no such tool.`)
 }
 
 /** FEATURES A16: it works, and nobody shall have it without knowing. */

@@ -1,7 +1,14 @@
 import { randomId } from '../crypto/random.ts'
 import type { Reach } from '../egress/egress.ts'
 import { GatewayError } from '../errors.ts'
-import type { SourceSettings, UpstreamChange, UpstreamSettings, WorkspaceSettings } from '../workspaces/settings.ts'
+import { type AccessChange, changedAccess } from '../workspaces/access-settings.ts'
+import type {
+  InboundAuthSettings,
+  SourceSettings,
+  UpstreamChange,
+  UpstreamSettings,
+  WorkspaceSettings,
+} from '../workspaces/settings.ts'
 import type { Workspace, WorkspaceDocument } from '../workspaces/workspace.ts'
 
 /** Where workspaces are kept. Every promise resolves only when the change is on disk. */
@@ -20,6 +27,8 @@ export interface Unreadable {
 
 export interface ManagerOptions<Open> {
   readonly rows: WorkspaceRows
+  /** The account that new workspaces belong to. */
+  readonly accountId: string
   /** Compiles a workspace; throws `config_invalid` or `document_invalid` when it cannot be served as it is. */
   readonly open: (workspace: Workspace) => Promise<Open>
   /** Puts the served set in place; called after every change, in order. */
@@ -36,6 +45,7 @@ export interface ManagerOptions<Open> {
 export interface WorkspaceChange {
   readonly name?: string | undefined
   readonly auth?: WorkspaceSettings['auth'] | null | undefined
+  readonly access?: AccessChange | undefined
   readonly rateLimiting?: WorkspaceSettings['rateLimiting'] | null | undefined
   readonly upstream?: UpstreamChange | undefined
   readonly params?: Readonly<Record<string, string | null>> | undefined
@@ -104,10 +114,12 @@ export class WorkspaceManager<Open> {
       const now = this.#options.now()
       const workspace: Workspace = {
         id: randomId(16),
+        accountId: this.#options.accountId,
         slug,
         name: settings.name,
         ...made,
         inbound: settings.auth,
+        access: settings.access,
         rateLimiting: settings.rateLimiting,
         upstream: settings.upstream,
         params: settings.params,
@@ -128,13 +140,33 @@ export class WorkspaceManager<Open> {
     return this.#inTurn(() => this.#replace(reference, (before) => applyChange(before, change)))
   }
 
+  /**
+   * Asks callers for a credential from now on: `authType` none becomes jwt. `fallback` counts for a workspace that says nothing.
+   *
+   * @throws GatewayError `conflict` for one that the config file keeps: at the next start it would be open again.
+   */
+  askForCredential(reference: string, fallback: InboundAuthSettings): Promise<Workspace> {
+    return this.#inTurn(async () => {
+      const before = this.get(reference)
+      const inbound = before.inbound ?? fallback
+      if (inbound.authType !== 'none') return before
+      if (before.keptBy === 'file') {
+        throw new GatewayError(
+          'conflict',
+          `${before.slug} is open to everybody and kept by the config file: set its auth there.`,
+        )
+      }
+      return this.#replace(reference, (workspace) => ({ ...workspace, inbound: { ...inbound, authType: 'jwt' } }))
+    })
+  }
+
   /** Puts all settings of the config file in place; id, slug and document stay. */
   replaceSettings(reference: string, settings: Omit<WorkspaceSettings, 'source' | 'slug'>): Promise<Workspace> {
-    const { name, auth, rateLimiting, upstream, params, tools } = settings
+    const { name, auth, access, rateLimiting, upstream, params, tools } = settings
     return this.#inTurn(() =>
       this.#replace(reference, (before) => ({
         ...before,
-        ...{ name, inbound: auth, rateLimiting, upstream, params, tools },
+        ...{ name, inbound: auth, access, rateLimiting, upstream, params, tools },
       })),
     )
   }
@@ -204,6 +236,7 @@ function applyChange(before: Workspace, change: WorkspaceChange): Workspace {
     ...before,
     name: change.name ?? before.name,
     inbound: change.auth === undefined ? before.inbound : (change.auth ?? undefined),
+    access: changedAccess(before.access, change.access ?? {}),
     rateLimiting: change.rateLimiting === undefined ? before.rateLimiting : (change.rateLimiting ?? undefined),
     upstream: changedUpstream(before.upstream, change.upstream ?? {}),
     tools: change.tools ?? before.tools,

@@ -12,6 +12,7 @@ function workspaceOf(given: object, url?: string): Workspace {
   return {
     ...settings,
     id: 'abcdefghijklmnop',
+    accountId: 'account',
     slug: 'my-api',
     keptBy: 'api',
     reach: 'operator',

@@ -1,3 +1,4 @@
+import type { AccessSettings } from '../workspaces/access-settings.ts'
 import type { InboundAuthSettings, SchemeCredentialSettings, UpstreamAuthSettings } from '../workspaces/settings.ts'
 import { type Workspace, workspacePath } from '../workspaces/workspace.ts'
 
@@ -13,6 +14,7 @@ export interface WorkspaceView {
   readonly keptBy: Workspace['keptBy']
   /** Null: the gateway's own setting counts. */
   readonly auth: unknown
+  readonly access: AccessSettings
   /** Null: the gateway's own setting counts. */
   readonly rateLimiting: Workspace['rateLimiting'] | null
   readonly upstream: unknown
@@ -33,6 +35,7 @@ export function viewWorkspace(workspace: Workspace, publicUrl: string): Workspac
     url: publicUrl + workspacePath(workspace),
     keptBy: workspace.keptBy,
     auth: workspace.inbound === undefined ? null : viewInbound(workspace.inbound),
+    access: workspace.access,
     rateLimiting: workspace.rateLimiting ?? null,
     upstream: {
       ...upstream,

@@ -132,7 +132,12 @@ async function callTool(
   const scope = callScope(exchange, message)
   running.start(scope, message.id, exchange)
   try {
-    const result = await handler.callTool(name, args).catch(handler.toolFailed)
+    let result: ToolResult
+    try {
+      result = await handler.callTool(name, args)
+    } catch (error) {
+      result = handler.toolFailed(error)
+    }
     reply(exchange, message, toolResultJson(message, handler, result))
   } finally {
     running.finish(scope, message.id)

@@ -1,12 +1,20 @@
 import { Cancellation, type CancelSignal } from '../egress/cancel-signal.ts'
 import type { ResponseHead, StreamFlow, StreamSink } from '../egress/egress.ts'
 import { GatewayError } from '../errors.ts'
-import { EventReader, type EventSink, messageEvent, type ServerEvent, withData } from '../http/server-events.ts'
+import {
+  EventReader,
+  type EventSink,
+  hasEventId,
+  messageEvent,
+  type ServerEvent,
+  withData,
+} from '../http/server-events.ts'
 import { filterTools, type IsVisible } from './filter-tools.ts'
+import { isRecord, type RpcId } from './json-rpc.ts'
 import { isToolError } from './tool-error.ts'
 
 export interface EventRelayOptions {
-  /** Opens the client's side, once there is something to pass on. */
+  /** Opens the client's side, once there is something to pass on. What it throws ends the request to the server. */
   readonly open: (head: ResponseHead) => EventSink
   /** The client's own: given when it leaves. */
   readonly signal: CancelSignal
@@ -16,6 +24,10 @@ export interface EventRelayOptions {
   readonly silenceMs: number | undefined
   /** A longer event ends the stream. */
   readonly charactersMax: number
+  /** The request whose answer the client waits for; undefined: none. */
+  readonly answers: RpcId | undefined
+  /** The client can take the stream up again after an event with an id (2025-11-25, "Resumability"). */
+  readonly canResume: boolean
 }
 
 /** Passes the events of an MCP server on to its client: whole ones, so that pings can stand between them. */
@@ -26,6 +38,7 @@ export class EventRelay {
   #sink: EventSink | undefined
   #failure: GatewayError | undefined
   #hasIds = false
+  #isAnswered = false
   #sawToolError = false
 
   constructor(options: EventRelayOptions) {
@@ -48,10 +61,22 @@ export class EventRelay {
     return this.#sawToolError
   }
 
-  /** Takes an answer that is a stream of events; any other is left to be read whole. */
+  /** The client waits for an answer that has not come, and has no means to ask for it again. */
+  get owesAnswer(): boolean {
+    return this.#options.answers !== undefined && !this.#isAnswered && !(this.#hasIds && this.#options.canResume)
+  }
+
+  /**
+   * Takes an answer that is a stream of events; any other is left to be read whole.
+   *
+   * @throws GatewayError `upstream_unreachable` when the stream is packed in a way that nobody asked for.
+   */
   start(head: ResponseHead, flow: StreamFlow): StreamSink | undefined {
-    const type = head.headers['content-type']
+    const { 'content-type': type, 'content-encoding': encoding = 'identity' } = head.headers
     if (head.status !== 200 || typeof type !== 'string' || !/^text\/event-stream\s*(;|$)/i.test(type)) return undefined
+    if (encoding !== '' && encoding !== 'identity') {
+      throw new GatewayError('upstream_unreachable', 'The MCP server compresses its stream of events, unasked.')
+    }
     const sink = this.#options.open(head)
     this.#sink = sink
     if (sink.closed.aborted) this.#stopped.abort()
@@ -59,19 +84,17 @@ export class EventRelay {
     return { silenceMs: this.#options.silenceMs, take: (chunk) => this.#take(chunk, sink, flow) }
   }
 
-  /** The server's stream has come to its end. */
+  /** Nothing more comes: lets go of the client's signal, and ends its stream. */
   end(): void {
     this.#options.signal.removeEventListener('abort', this)
+    this.#sink?.closed.removeEventListener('abort', this)
     this.#sink?.end()
   }
 
-  /**
-   * The server's stream broke off. A client that was given event ids can take it up again (2025-11-25, "Resumability"); any
-   * other would wait for an answer that does not come, so it is told. Gives what really went wrong.
-   */
+  /** The server's stream broke off: who waits for an answer is told. Gives what really went wrong. */
   breakOff(error: unknown, answerTo: (error: unknown) => string | undefined): unknown {
     const failure = this.#failure ?? error
-    const answer = this.#hasIds ? undefined : answerTo(failure)
+    const answer = this.owesAnswer ? answerTo(failure) : undefined
     if (answer !== undefined) this.#sink?.send(messageEvent(answer))
     this.end()
     return failure
@@ -97,12 +120,25 @@ export class EventRelay {
 
   #shown(event: ServerEvent): ServerEvent {
     const { data } = event
-    this.#hasIds ||= /^id:/m.test(event.raw)
+    this.#hasIds ||= hasEventId(event)
     if (data === undefined || data === '') return event
+    this.#isAnswered ||= isAnswerTo(data, this.#options.answers)
     this.#sawToolError ||= isToolError(data)
     if (this.#options.isVisible === undefined) return event
     const shown = filterTools(data, this.#options.isVisible)
     // No JSON, so no list of tools for anybody.
     return shown === undefined || shown === data ? event : withData(event, shown)
+  }
+}
+
+/** Notifications and questions have no result, and are not parsed to find out. */
+function isAnswerTo(data: string, id: RpcId | undefined): boolean {
+  if (id === undefined || !/"(?:result|error)"/.test(data)) return false
+  try {
+    const value: unknown = JSON.parse(data)
+    return [value].flat().some((one) => isRecord(one) && one['id'] === id && ('result' in one || 'error' in one))
+  } catch {
+    // It is passed on as it came; an answer it is not.
+    return false
   }
 }

@@ -21,7 +21,8 @@ export function findSession(
   { sessions, sse }: { readonly sessions: McpSessions; readonly sse: SseSessions },
 ): FoundSession | undefined {
   const sseId = sseSessionId(exchange)
-  if (sseId !== undefined) {
+  // A DELETE means the session of its header: that one has to be the caller's.
+  if (sseId !== undefined && message.kind !== 'end-session') {
     const found = sse.find(sseId, owner)
     if (found === undefined) throw sessionNotFound()
     return { ...found.state, sse: found }

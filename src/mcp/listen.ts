@@ -67,9 +67,7 @@ function openStream(
   streams: OpenStreams,
   farewell?: ServerEvent,
 ): EventSink {
-  const ofOwner = streamOwner(exchange, owner)
-  streams.checkRoom(ofOwner)
-  return streams.watch(exchange.openEvents(), { owner: ofOwner, endsAt, farewell })
+  return streams.enter(streamOwner(exchange, owner)).watch(exchange.openEvents(), { endsAt, farewell })
 }
 
 /** Opens a session of the 2024-11-05 transport and tells the client where to POST to. @throws GatewayError `unavailable` */

@@ -1,9 +1,9 @@
 import { STATUS_CODES } from 'node:http'
-import { Cancellation } from '../egress/cancel-signal.ts'
 import type { OutgoingResponse } from '../egress/egress.ts'
 import { GatewayError } from '../errors.ts'
 import { mcpErrorAnswer } from '../http/error-response.ts'
 import type { Exchange } from '../http/exchange.ts'
+import { messagesOn } from '../http/message-stream.ts'
 import { type McpServerCall, passedHeaders } from '../upstream/mcp-http.ts'
 import type { McpHandler, McpState } from './answer.ts'
 import { EventRelay } from './event-relay.ts'
@@ -50,19 +50,21 @@ export async function passThrough(passage: Passage, state: McpState): Promise<Pa
   const { exchange, message, session } = passage
   if (message.kind === 'listen' && message.over === 'sse') return serveSseClient(passage, state)
   const isListening = isListen(message)
-  const owner = streamOwner(exchange, passage.owner)
-  state.streams.checkRoom(owner)
-  const endsAt = isListening ? passage.endsAt : Number.POSITIVE_INFINITY
+  const place = state.streams.enter(streamOwner(exchange, passage.owner))
+  const terms = isListening ? { endsAt: passage.endsAt } : { endsAt: Number.POSITIVE_INFINITY, isAnswer: true }
   const relay = new EventRelay({
-    open: (head) => state.streams.watch(exchange.openEvents(passedSession(passage, head, state)), { owner, endsAt }),
+    open: (head) => place.watch(exchange.openEvents(passedSession(passage, head, state)), terms),
     signal: exchange.signal,
     isVisible: passage.isVisible,
     silenceMs: isListening ? undefined : passage.silenceMs,
     charactersMax: passage.eventCharactersMax,
+    answers: message.kind === 'request' ? message.id : undefined,
+    canResume: session?.sse === undefined,
   })
   try {
     const response = await passage.send({ ...(await requestOf(passage)), ...follow(relay) })
     if (!relay.hasStarted) return answerWhole(passage, response, state)
+    if (relay.owesAnswer && !isListening) throw notMcp('ended its stream before it had answered')
     relay.end()
     return { upstreamStatus: response.status, isToolError: relay.sawToolError }
   } catch (error) {
@@ -72,6 +74,7 @@ export async function passThrough(passage: Passage, state: McpState): Promise<Pa
     if (isListening && failure instanceof GatewayError && failure.code === 'cancelled') return NOTHING
     throw failure
   } finally {
+    place.leave()
     if (session?.sse !== undefined && isInitialized(message)) void relayUnasked(passage, session.sse.state.upstreamId)
   }
 }
@@ -108,7 +111,8 @@ function answerWhole(passage: Passage, response: OutgoingResponse, state: McpSta
   checkAcceptance(status)
   if (message.kind === 'end-session' && (status < 300 || status === 404)) state.sessions.end(message.sessionId)
   const headers = { ...passedSession(passage, response, state), ...toldHeaders(response) }
-  if (response.body.length === 0) {
+  // What is no request has no answer: a word like "Accepted" is for nobody.
+  if (response.body.length === 0 || (message.kind !== 'request' && status < 300)) {
     exchange.send({ status, headers })
     return { upstreamStatus: status, isToolError: false }
   }
@@ -140,22 +144,28 @@ async function serveSseClient(passage: Passage, state: McpState): Promise<Passed
   const { upstreamId } = session.state
   if (upstreamId === undefined) return NOTHING
   const headers = { accept: 'application/json', 'mcp-session-id': upstreamId }
-  const end = { method: 'DELETE', headers, signal: new Cancellation(), streamTo: () => undefined } as const
+  const signal = AbortSignal.timeout(COURTESY_MS)
+  const end = { method: 'DELETE', headers, signal, streamTo: () => undefined } as const
   // Out of courtesy: a server that does not take it ends its sessions by itself.
   await passage.send(end).catch(() => undefined)
   return NOTHING
 }
 
+const COURTESY_MS = 3_000
+
 /** What the server says without being asked goes to the client's one stream too, for as long as that is open. */
 async function relayUnasked(passage: Passage, upstreamId: string | undefined): Promise<void> {
-  const stream = passage.session?.sse?.stream
-  if (stream === undefined || upstreamId === undefined) return
+  const session = passage.session?.sse
+  if (session === undefined || upstreamId === undefined || session.hearsUnasked) return
+  session.hearsUnasked = true
   const relay = new EventRelay({
-    open: () => stream,
-    signal: stream.closed,
+    open: () => messagesOn(session.stream, () => {}),
+    signal: session.stream.closed,
     isVisible: passage.isVisible,
     silenceMs: undefined,
     charactersMax: passage.eventCharactersMax,
+    answers: undefined,
+    canResume: false,
   })
   const version = passage.session?.protocolVersion
   const headers = {
@@ -165,6 +175,8 @@ async function relayUnasked(passage: Passage, upstreamId: string | undefined): P
   }
   // A server need not have such a stream (405); without it the client hears nothing unasked, as it would there.
   await passage.send({ method: 'GET', headers, ...follow(relay) }).catch(() => undefined)
+  relay.end()
+  session.hearsUnasked = false
 }
 
 function toldHeaders({ headers }: OutgoingResponse): Record<string, string> {

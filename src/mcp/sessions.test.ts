@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import fc from 'fast-check'
 import { createKeyring } from '../crypto/keyring.ts'
+import { GatewayError } from '../errors.ts'
 import { McpSessions, type SessionOwner } from './sessions.ts'
 
 const KEYRING = createKeyring('the master secret of this installation')
@@ -34,6 +35,22 @@ suite('a session', () => {
     for (const client of ['"'.repeat(100), '\u{1f600}'.repeat(50), 'ü'.repeat(100), undefined]) {
       assert.deepEqual(sessions.find(sessions.open(ADA, { ...SESSION, client }), ADA), { ...SESSION, client })
     }
+  })
+
+  test('keeps the id that an MCP server gave, or is not opened at all', () => {
+    const { sessions } = createSessions()
+    const ids = ['1', 'u'.repeat(1000), '"'.repeat(1000), 'ÿ'.repeat(1000), '"'.repeat(700), 'x'.repeat(100_000)]
+    const outcomes = ids.map((upstreamId) => {
+      const session = { ...SESSION, client: 'ü'.repeat(100), upstreamId }
+      try {
+        assert.deepEqual(sessions.find(sessions.open(ADA, session), ADA), session)
+        return 'kept'
+      } catch (error) {
+        assert.ok(error instanceof GatewayError && error.code === 'upstream_too_large', String(error))
+        return 'refused'
+      }
+    })
+    assert.deepEqual(outcomes, ['kept', 'kept', 'refused', 'refused', 'refused', 'refused'])
   })
 
   for (const [name, other] of [

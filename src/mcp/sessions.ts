@@ -21,8 +21,6 @@ export interface Session {
 const LIFETIME_MS = 7 * 24 * 3_600_000
 const REMEMBERED_MAX = 10_000
 const ID_LENGTH_MAX = 2_000
-/** Base64 makes a third more of it. */
-const UPSTREAM_ID_LENGTH_MAX = 1_000
 
 /**
  * Sessions of the 2025 revisions (`Mcp-Session-Id`).
@@ -45,15 +43,16 @@ export class McpSessions {
   /**
    * Opens a session and returns its id: visible ASCII, as the specification asks.
    *
-   * @throws GatewayError `upstream_too_large` when the MCP server's id is longer than 1,000 characters.
+   * @throws GatewayError `upstream_too_large` when the MCP server's id makes ours longer than 2,000 characters; one of 1,000
+   * plain characters does not.
    */
   open(owner: SessionOwner, { protocolVersion, client = '', upstreamId = '' }: Session): string {
-    if (upstreamId.length > UPSTREAM_ID_LENGTH_MAX) {
-      throw new GatewayError('upstream_too_large', 'The MCP server’s session id is too long.')
-    }
     const content = [randomSecret(12), this.#now() + LIFETIME_MS, protocolVersion, client, upstreamId]
     const payload = Buffer.from(JSON.stringify(content)).toString('base64url')
-    return `${payload}.${this.#sign(owner, payload)}`
+    const id = `${payload}.${this.#sign(owner, payload)}`
+    // Longer, it would be given and never found.
+    if (id.length <= ID_LENGTH_MAX) return id
+    throw new GatewayError('upstream_too_large', 'The MCP server’s session id is too long.')
   }
 
   /** The session, if this id was given to this owner for this workspace and has neither ended nor run out (7 days). */

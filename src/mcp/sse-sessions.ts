@@ -8,6 +8,8 @@ export interface SseSession {
   readonly stream: EventSink
   /** What an MCP server behind us said at `initialize`. */
   state: Session
+  /** What that server says unasked is being passed on: once is enough. */
+  hearsUnasked: boolean
 }
 
 /**
@@ -23,6 +25,7 @@ export class SseSessions {
       id: randomSecret(18),
       stream,
       state: { client: undefined, protocolVersion: '2024-11-05' },
+      hearsUnasked: false,
     }
     this.#open.set(session.id, { owner: ownerText(owner), session })
     const forget = { handleEvent: () => void this.#open.delete(session.id) }

@@ -85,6 +85,7 @@ function outcomeOf({ code }: GatewayError): Outcome {
     case 'missing_token':
     case 'invalid_token':
     case 'insufficient_scope':
+    case 'forbidden':
     case 'host_not_allowed':
     case 'origin_not_allowed':
     case 'rate_limited':

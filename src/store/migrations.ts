@@ -58,6 +58,57 @@ const MIGRATIONS: readonly Migration[] = [
       `create index records_workspace on records (workspace_id, seq)`,
     ],
   },
+  {
+    version: 4,
+    statements: [
+      `create table accounts (
+        id text primary key not null,
+        slug text not null unique,
+        name text not null,
+        created_at integer not null
+      ) strict`,
+      // The one account that a store has until somebody makes more. Its id names it in tokens and is no secret.
+      `insert into accounts (id, slug, name, created_at)
+        values (lower(hex(randomblob(8))), 'default', 'Default', unixepoch() * 1000)`,
+      // SQLite adds no column that is both a reference and not null, so the reference is kept by who writes it.
+      `alter table workspaces add column account_id text not null default ''`,
+      `update workspaces set account_id = (select id from accounts)`,
+      `create table signing_keys (
+        kid text primary key not null,
+        public_jwk text not null,
+        sealed_private_jwk text,
+        created_at integer not null,
+        retired_at integer,
+        check ((retired_at is null) = (sealed_private_jwk is not null))
+      ) strict`,
+      `create table issued (
+        id text primary key not null,
+        account_id text not null references accounts (id),
+        kind text not null check (kind in ('token', 'session', 'key')),
+        description text not null,
+        subject text not null,
+        scopes text not null,
+        preview text not null,
+        key_hash text unique,
+        signing_kid text,
+        created_at integer not null,
+        expires_at integer,
+        last_used_at integer,
+        revoked_at integer,
+        check ((kind = 'key') = (key_hash is not null)),
+        check ((kind = 'key') = (signing_kid is null))
+      ) strict`,
+      `create index issued_ended on issued (kind, expires_at)`,
+      `create table issued_workspaces (
+        issued_id text not null references issued (id) on delete cascade,
+        workspace_id text not null references workspaces (id) on delete cascade,
+        is_default integer not null check (is_default in (0, 1)),
+        primary key (issued_id, workspace_id)
+      ) strict, without rowid`,
+      `create index issued_workspaces_workspace on issued_workspaces (workspace_id)`,
+      `create unique index issued_workspaces_default on issued_workspaces (workspace_id) where is_default = 1`,
+    ],
+  },
 ]
 
 /** The schema that this program knows. */

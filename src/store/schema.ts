@@ -5,8 +5,12 @@ import type { ErrorCode } from '../errors.ts'
 /** The tables as Kysely sees them; `migrations.ts` makes them, `docs/storage.md` says what each column holds. */
 export interface Tables {
   meta: MetaRow
+  accounts: AccountRow
   workspaces: WorkspaceRow
   records: RecordsTable
+  signing_keys: SigningKeyRow
+  issued: IssuedRow
+  issued_workspaces: IssuedWorkspaceRow
 }
 
 /** What the store knows of itself. */
@@ -15,9 +19,53 @@ export interface MetaRow {
   readonly value: string
 }
 
+/** A tenant. */
+export interface AccountRow {
+  readonly id: string
+  readonly slug: string
+  readonly name: string
+  readonly created_at: number
+}
+
+/** A key that tokens are signed with. A retired one signs no more, so its private half is gone. */
+export interface SigningKeyRow {
+  readonly kid: string
+  /** JSON text. */
+  readonly public_jwk: string
+  readonly sealed_private_jwk: string | null
+  readonly created_at: number
+  readonly retired_at: number | null
+}
+
+/** A token, session token or API key that was issued. Its value is not here: of a key only the hash. */
+export interface IssuedRow {
+  readonly id: string
+  readonly account_id: string
+  readonly kind: 'token' | 'session' | 'key'
+  readonly description: string
+  readonly subject: string
+  /** Separated by spaces. */
+  readonly scopes: string
+  readonly preview: string
+  readonly key_hash: string | null
+  readonly signing_kid: string | null
+  readonly created_at: number
+  readonly expires_at: number | null
+  readonly last_used_at: number | null
+  readonly revoked_at: number | null
+}
+
+/** That an issued credential opens a workspace. */
+export interface IssuedWorkspaceRow {
+  readonly issued_id: string
+  readonly workspace_id: string
+  readonly is_default: 0 | 1
+}
+
 /** One workspace as it is kept. Columns that start with `sealed_` hold what `crypto/seal.ts` made for this very row. */
 export interface WorkspaceRow {
   readonly id: string
+  readonly account_id: string
   readonly slug: string
   readonly name: string
   readonly kept_by: 'file' | 'api'

@@ -8,6 +8,9 @@ const TAKEN = new Set([1555, 2067])
 /** BUSY, LOCKED, NOMEM, READONLY, IOERR, CORRUPT, FULL, CANTOPEN, NOTADB: the statement was fine, the store was not. */
 const OUT_OF_ORDER = new Set([5, 6, 7, 8, 10, 11, 13, 14, 26])
 
+/** Batches are read and dropped: a young generation as large as the main thread's would only hold more of what is over. */
+const LIMITS = { maxYoungGenerationSizeMb: 4 } as const
+
 /** What a statement gave. */
 export interface SqliteResult<Row> {
   readonly rows: Row[]
@@ -32,7 +35,7 @@ export class SqliteClient {
     // `.ts` when run from the sources, `.js` in the package.
     const file = new URL(`./sqlite-worker${extname(import.meta.url)}`, import.meta.url)
     // Flags of the process (`--eval`, `--input-type`) are not for this file.
-    this.#worker = new Worker(file, { workerData: { folder }, execArgv: [] })
+    this.#worker = new Worker(file, { workerData: { folder }, execArgv: [], resourceLimits: LIMITS })
     this.#worker.on('message', (reply) => this.#settle(reply))
     this.#worker.on('error', (error) => this.#end(error))
     this.#worker.on('exit', () => this.#end(new Error('the thread has ended')))

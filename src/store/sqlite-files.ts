@@ -108,7 +108,7 @@ function openDatabase(path: string): DatabaseSync {
   const database = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS, enableForeignKeyConstraints: true })
   try {
     // Small tables only: a check of the records would take seconds, and a lost line there refuses nothing.
-    for (const table of ['meta', 'workspaces']) refuseDamagedTable(database, table)
+    for (const table of ['meta', 'accounts', 'workspaces', 'signing_keys']) refuseDamagedTable(database, table)
     database.exec(`pragma application_id = ${APPLICATION_ID}`)
     // FULL: a commit is on the disk before it is acknowledged, also in WAL mode (https://sqlite.org/pragma.html#pragma_synchronous).
     database.exec('pragma journal_mode = wal')

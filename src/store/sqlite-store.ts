@@ -1,11 +1,12 @@
 import { Kysely } from 'kysely'
 import { randomId } from '../crypto/random.ts'
+import { issuedTable } from './issued-table.ts'
 import { migrate } from './migrations.ts'
 import { RECORD_COLUMNS } from './record-text.ts'
 import type { Tables } from './schema.ts'
 import { SqliteClient } from './sqlite-client.ts'
 import { sqliteDialect } from './sqlite-dialect.ts'
-import type { MetaTable, RecordTable, Store, WorkspaceTable } from './store.ts'
+import type { MetaTable, RecordTable, SigningKeyTable, Store, WorkspaceTable } from './store.ts'
 
 const APPEND_RECORD = `insert into records (${RECORD_COLUMNS.join(', ')}) values (${RECORD_COLUMNS.map(() => '?').join(', ')})`
 
@@ -24,8 +25,13 @@ export async function openSqliteStore(options: { readonly folder: string }): Pro
     await meta.keepFirst('installation_id', randomId(16))
     return {
       meta,
+      accounts: {
+        list: () => database.selectFrom('accounts').selectAll().orderBy('created_at').orderBy('id').execute(),
+      },
       workspaces: workspaceTable(database),
       records: recordTable(database, client),
+      signingKeys: signingKeyTable(database),
+      issued: issuedTable(database, client),
       // In turn, like any other statement; Kysely's own `destroy` would make later calls fail with errors of its own.
       close: () => database.connection().execute(() => client.close()),
     }
@@ -53,13 +59,32 @@ function metaTable(database: Kysely<Tables>): MetaTable {
   }
 }
 
+function signingKeyTable(database: Kysely<Tables>): SigningKeyTable {
+  return {
+    list: () => database.selectFrom('signing_keys').selectAll().orderBy('created_at').orderBy('kid').execute(),
+    async replace(key, retiredAt) {
+      await database.transaction().execute(async (transaction) => {
+        await transaction
+          .updateTable('signing_keys')
+          .set({ retired_at: retiredAt, sealed_private_jwk: null })
+          .where('retired_at', 'is', null)
+          .execute()
+        await transaction.insertInto('signing_keys').values(key).execute()
+      })
+    },
+    async delete(kid) {
+      await database.deleteFrom('signing_keys').where('kid', '=', kid).execute()
+    },
+  }
+}
+
 function workspaceTable(database: Kysely<Tables>): WorkspaceTable {
   return {
     list: () => database.selectFrom('workspaces').selectAll().orderBy('created_at').orderBy('id').execute(),
     async insert(row) {
       await database.insertInto('workspaces').values(row).execute()
     },
-    async update({ id, slug: _slug, created_at: _createdAt, ...columns }) {
+    async update({ id, account_id: _accountId, slug: _slug, created_at: _createdAt, ...columns }) {
       const { numUpdatedRows } = await database
         .updateTable('workspaces')
         .set(columns)

@@ -3,6 +3,7 @@ import { suite, test } from 'node:test'
 import { createKeyring } from '../crypto/keyring.ts'
 import { GatewayError } from '../errors.ts'
 import { checkKey } from './check-key.ts'
+import { issuedContract } from './issued-contract.ts'
 import { recordText } from './record-text.ts'
 import type { NewRecordRow, WorkspaceRow } from './schema.ts'
 import type { Store } from './store.ts'
@@ -18,6 +19,7 @@ export interface StoreUnderTest extends AsyncDisposable {
 export function exampleWorkspaceRow(id: string, changes: Partial<WorkspaceRow> = {}): WorkspaceRow {
   return {
     id,
+    account_id: 'account',
     slug: `slug-${id}`,
     name: `Name of ${id}`,
     kept_by: 'api',
@@ -70,9 +72,11 @@ export function exampleRecord(requestId: string, changes: Partial<NewRecordRow> 
 export function storeContract(name: string, open: () => Promise<StoreUnderTest>): void {
   suite(`${name} keeps the contract of a store:`, () => {
     metaContract(open)
+    accountContract(open)
     workspaceContract(open)
     recordContract(open)
     keyContract(open)
+    issuedContract(open)
 
     test('a closed store refuses everything as unavailable, and closes twice', async () => {
       await using under = await open()
@@ -99,6 +103,17 @@ function metaContract(open: () => Promise<StoreUnderTest>): void {
     const id = await under.store.meta.find('installation_id')
     assert.match(id ?? '', /^[a-z2-7]{16}$/)
     assert.equal(await (await under.reopen()).meta.find('installation_id'), id)
+  })
+}
+
+function accountContract(open: () => Promise<StoreUnderTest>): void {
+  test('there is one account from the first start, and it stays the same', async () => {
+    await using under = await open()
+    const [account, ...more] = await under.store.accounts.list()
+    assert.deepEqual(more, [])
+    assert.match(account?.id ?? '', /^[0-9a-f]{16}$/)
+    assert.deepEqual({ slug: account?.slug, name: account?.name }, { slug: 'default', name: 'Default' })
+    assert.deepEqual(await (await under.reopen()).accounts.list(), [account])
   })
 }
 
@@ -132,14 +147,14 @@ function workspaceContract(open: () => Promise<StoreUnderTest>): void {
     assert.deepEqual(await under.store.workspaces.list(), [row])
   })
 
-  test('an update changes its row only, and neither slug nor creation time', async () => {
+  test('an update changes its row only, and neither account, slug nor creation time', async () => {
     await using under = await open()
     const [one, two] = [exampleWorkspaceRow('one'), exampleWorkspaceRow('two')]
     await under.store.workspaces.insert(one)
     await under.store.workspaces.insert(two)
-    const change = { ...one, name: 'New', document_text: null, slug: 'stolen', created_at: 77, updated_at: 78 }
+    const change = { ...one, name: 'New', document_text: null, slug: 'stolen', account_id: 'another', created_at: 77 }
     assert.equal(await under.store.workspaces.update(change), true)
-    const expected = { ...change, slug: one.slug, created_at: one.created_at }
+    const expected = { ...change, slug: one.slug, account_id: one.account_id, created_at: one.created_at }
     assert.deepEqual(await under.store.workspaces.list(), [expected, two])
     assert.equal(await under.store.workspaces.update(exampleWorkspaceRow('none')), false)
   })

@@ -1,4 +1,4 @@
-import type { RecordRow, WorkspaceRow } from './schema.ts'
+import type { AccountRow, IssuedRow, IssuedWorkspaceRow, RecordRow, SigningKeyRow, WorkspaceRow } from './schema.ts'
 
 /**
  * Everything that outlives the process. What a promise of it acknowledges survives `kill -9` and a loss of power.
@@ -8,8 +8,11 @@ import type { RecordRow, WorkspaceRow } from './schema.ts'
  */
 export interface Store {
   readonly meta: MetaTable
+  readonly accounts: AccountTable
   readonly workspaces: WorkspaceTable
   readonly records: RecordTable
+  readonly signingKeys: SigningKeyTable
+  readonly issued: IssuedTable
   /** Waits for what was begun, then lets go of the files. A second call does nothing. */
   close(): Promise<void>
 }
@@ -21,12 +24,63 @@ export interface MetaTable {
   keepFirst(key: string, value: string): Promise<string>
 }
 
+export interface AccountTable {
+  /** In the order in which they were made. There is always one. */
+  list(): Promise<AccountRow[]>
+}
+
+export interface SigningKeyTable {
+  /** In the order in which they were made. */
+  list(): Promise<SigningKeyRow[]>
+  /** Keeps a key that signs from now on, and retires the others at `retiredAt`: their private halves are deleted. */
+  replace(key: SigningKeyRow, retiredAt: number): Promise<void>
+  delete(kid: string): Promise<void>
+}
+
+/** Credentials that this gateway has issued, and the workspaces that they open. */
+export interface IssuedTable {
+  /** All of them, a page at a time: the next `limit` whose id comes after `after`. */
+  page(options: { readonly after: string; readonly limit: number }): Promise<IssuedRow[]>
+  /** What these credentials open. */
+  workspacesOf(ids: readonly string[]): Promise<IssuedWorkspaceRow[]>
+  /** Newest first. */
+  list(filter: IssuedFilter): Promise<IssuedRow[]>
+  find(id: string): Promise<IssuedRow | undefined>
+  /** Both or nothing. @throws GatewayError `conflict` when the id is taken. */
+  insert(row: IssuedRow, workspaces: readonly Omit<IssuedWorkspaceRow, 'issued_id'>[]): Promise<void>
+  /** Lets a credential open a workspace; as its default it takes the place of the one before. */
+  associate(row: IssuedWorkspaceRow): Promise<void>
+  /** False: it did not open it. */
+  dissociate(row: Pick<IssuedWorkspaceRow, 'issued_id' | 'workspace_id'>): Promise<boolean>
+  /** The first revocation stands. False: there is no such credential. */
+  revoke(id: string, revokedAt: number): Promise<boolean>
+  /** All or none of them. A time before the one that is kept changes nothing. */
+  use(uses: readonly IssuedUse[]): Promise<void>
+  /** Until when tokens need each signing key, by its `kid`: the latest end of those that are not revoked; null is never. */
+  needsOfKeys(): Promise<{ readonly kid: string; readonly until: number | null }[]>
+  /** Deletes session tokens whose end is `endedBy` or earlier. Gives how many. */
+  deleteSessions(options: { readonly endedBy: number }): Promise<number>
+}
+
+/** Every field that is set must match. */
+export interface IssuedFilter {
+  readonly kind: IssuedRow['kind']
+  readonly workspaceId?: string | undefined
+  readonly limit: number
+}
+
+/** That a credential was used, milliseconds since the epoch. */
+export interface IssuedUse {
+  readonly id: string
+  readonly at: number
+}
+
 export interface WorkspaceTable {
   /** In the order in which they were made. */
   list(): Promise<WorkspaceRow[]>
   /** @throws GatewayError `conflict` when the id or the slug is taken. */
   insert(row: WorkspaceRow): Promise<void>
-  /** Replaces everything but id, slug and creation time. False: there is no such row. */
+  /** Replaces everything but id, account, slug and creation time. False: there is no such row. */
   update(row: WorkspaceRow): Promise<boolean>
   /** False: there was no such row. */
   delete(id: string): Promise<boolean>

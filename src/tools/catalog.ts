@@ -4,6 +4,7 @@ import { type CheckedArguments, compileArguments } from './arguments.ts'
 import type { Arguments } from './path-template.ts'
 import { compileRequest, type UpstreamRequest } from './request.ts'
 import type { ImportedTools, SetAside, Tool } from './tool.ts'
+import { ToolLists } from './tool-lists.ts'
 
 /** The longest list of tools that is made, in characters: a client reads it whole, and it is kept in memory. */
 export const listLengthMax = 50_000_000
@@ -25,6 +26,8 @@ export interface Catalog {
   readonly setAside: readonly SetAside[]
   /** The enabled tools as the JSON array of an MCP `tools/list` result. */
   readonly listJson: string
+  /** The same with those that may be seen, by name. */
+  listOf(isVisible: (name: string) => boolean): string
   /** Names in the settings that no tool has: an operation that a new import no longer brings, or a misspelling. */
   readonly unknownNames: readonly string[]
 }
@@ -39,11 +42,16 @@ export function createCatalog(imported: ImportedTools, settings: ToolsSettings):
   const all = imported.tools.map((tool) => ({ tool, enabled: isEnabled(tool) }))
   const on = all.filter(({ enabled }) => enabled).map(({ tool }) => tool)
   const names = new Set(imported.tools.map((tool) => tool.name))
+  const items = listItems(on)
+  const listJson = `[${items.join(',')}]`
+  const listed = on.map(({ name }, index) => ({ name, length: items[index]?.length ?? 0 }))
+  const lists = new ToolLists(listed, listJson)
   return {
     all,
     enabled: new Map(on.map((tool) => [tool.name, callable(tool)])),
     setAside: imported.setAside,
-    listJson: listJsonOf(on),
+    listJson,
+    listOf: (isVisible) => lists.of(isVisible),
     unknownNames: typeof settings === 'string' ? [] : [...new Set(settings)].filter((name) => !names.has(name)),
   }
 }
@@ -71,7 +79,7 @@ function callable(tool: Tool): CallableTool {
   }
 }
 
-function listJsonOf(tools: readonly Tool[]): string {
+function listItems(tools: readonly Tool[]): readonly string[] {
   const items: string[] = []
   let length = 2
   for (const tool of tools) {
@@ -85,7 +93,7 @@ function listJsonOf(tools: readonly Tool[]): string {
     }
     items.push(item)
   }
-  return `[${items.join(',')}]`
+  return items
 }
 
 function listed({ name, description, inputSchema, annotations }: Tool): string {

@@ -26,7 +26,9 @@ suite('compareImports shows', () => {
       to: imported({}, { rest: { servers: [{ url: 'https://evil.example' }] } }),
       aspects: ['server'],
     },
-    { name: 'nothing, when nothing changed', to: imported({ tags: ['x'] }), aspects: undefined },
+    { name: 'a new tag: a tool may become public by it', to: imported({ tags: ['x'] }), aspects: ['permissions'] },
+    { name: 'a new mark as public', to: imported({ 'x-public': true }), aspects: ['permissions'] },
+    { name: 'nothing, when nothing changed', to: imported({ externalDocs: { url: 'x' } }), aspects: undefined },
   ]
   for (const { name, to, aspects } of cases) {
     test(name, () => {

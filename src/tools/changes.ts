@@ -1,7 +1,7 @@
 import { isObject } from './json.ts'
 import type { ImportedTools, Tool } from './tool.ts'
 
-/** What of a tool may differ between two imports. `request`: how its arguments are sent; `security`: what credential it wants. */
+/** What of a tool may differ between two imports. `request`: how its arguments are sent; `security`: what credential it wants; `permissions`: what can make it public. */
 export type ToolAspect =
   | 'description'
   | 'arguments'
@@ -11,6 +11,7 @@ export type ToolAspect =
   | 'server'
   | 'request'
   | 'security'
+  | 'permissions'
 
 /** The difference between two imports, by tool name in alphabetical order. A rename is one removed and one added. */
 export interface ToolChanges {
@@ -47,15 +48,17 @@ function differences(before: Tool, after: Tool): readonly ToolAspect[] {
     'server',
     'request',
     'security',
+    'permissions',
   ] as const
   return aspects.filter((aspect) => canonical(old[aspect]) !== canonical(now[aspect]))
 }
 
 function aspectsOf(tool: Tool): { readonly [aspect in ToolAspect]: unknown } {
   const { method, path, server, parameters, body, security } = tool.operation
-  const { description, inputSchema, annotations } = tool
+  const { description, inputSchema, annotations, categories, isMarkedPublic } = tool
   const request = { parameters, body }
-  return { description, arguments: inputSchema, annotations, method, path, server, request, security }
+  const permissions = { categories, isMarkedPublic }
+  return { description, arguments: inputSchema, annotations, method, path, server, request, security, permissions }
 }
 
 /** JSON with its keys in order. */

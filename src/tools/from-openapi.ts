@@ -22,6 +22,7 @@ import type {
 } from './tool.ts'
 
 const descriptionLengthMax = 2000
+const tagsMax = 100
 /** The schemas of all tools together, in bytes: a short document whose operations share one schema unfolds to gigabytes. */
 const schemasBytesMax = 200_000_000
 
@@ -94,6 +95,7 @@ function makeTool(source: DocumentOperation, name: string, context: Context): Ma
     inputSchema: input.schema,
     annotations: annotate(source),
     operation,
+    ...marksOf(source.operation),
   }
   return { ok: true, tool, bytes: input.bytes }
 }
@@ -185,6 +187,21 @@ function describe({ operation, method, path }: DocumentOperation): string {
   const deprecated = member(operation, 'deprecated') === true ? 'Deprecated.' : ''
   const parts = [deprecated, description.startsWith(summary) ? '' : summary, description].filter((part) => part !== '')
   return [...parts, `(${operationLabel(method, path)})`].join(parts.length > 1 ? '\n\n' : ' ')
+}
+
+/** What the settings can go by to make a tool public. */
+function marksOf(operation: DocumentOperation['operation']): Pick<Tool, 'categories' | 'isMarkedPublic'> {
+  const tags = member(operation, 'tags')
+  const categories = Array.isArray(tags)
+    ? tags
+        .filter((tag) => typeof tag === 'string')
+        .slice(0, tagsMax)
+        .sort()
+    : []
+  return {
+    ...(categories.length > 0 ? { categories } : {}),
+    ...(member(operation, 'x-public') === true ? { isMarkedPublic: true } : {}),
+  }
 }
 
 /** From the method alone (RFC 9110 §9.2): hints for whoever asks the user before a call. */

@@ -18,6 +18,10 @@ export interface Tool {
   /** `type: object`; stands alone: what it refers to is in its own `$defs`. */
   readonly inputSchema: JsonSchema
   readonly annotations: ToolAnnotations
+  /** Tags of the operation; absent where it has none. */
+  readonly categories?: readonly string[]
+  /** The operation says `x-public: true`. Means something only where the settings ask for it. */
+  readonly isMarkedPublic?: boolean
   readonly operation: Operation
 }
 

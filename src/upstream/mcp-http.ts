@@ -94,7 +94,8 @@ const OURS = { 'User-Agent': 'gatehouse' } as const
  */
 export function parseMcpServer(address: string): McpServer {
   const url = URL.parse(address)
-  if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
+  if (url === null) throw new GatewayError('config_invalid', 'The MCP server’s URL is not a URL.')
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') {
     throw new GatewayError('config_invalid', 'The MCP server’s URL must begin with http:// or https://.')
   }
   if (url.username !== '' || url.password !== '' || url.hash !== '') {

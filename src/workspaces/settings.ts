@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { accessSettings } from './access-settings.ts'
 
 /**
  * What a person may set on a workspace: one shape for `gatehouse.yaml`, the CLI and `/api`. Unknown keys are errors.
@@ -42,8 +43,19 @@ export const jwtIssuerSettings = z
     message: 'give exactly one of secret, publicKey, jwksUrl',
   })
 
+export const devSettings = z.strictObject({
+  defaultUser: z.string().min(1).max(200).default('dev-user').describe('Who calls, without `X-User-ID`.'),
+  allowedUsers: z.array(z.string().min(1)).min(1).optional().describe('Who may be named. Default: anybody.'),
+  scopes: z.array(z.string().min(1)).default([]).describe('What every caller has.'),
+})
+
 export const inboundAuthSettings = z.strictObject({
-  authType: z.enum(['jwt', 'none']).describe('How callers prove who they are.'),
+  authType: z
+    .enum(['jwt', 'none', 'oauth', 'both', 'dev'])
+    .describe(
+      'How callers prove who they are. `none`: nobody is asked. `dev`: `X-User-ID` is believed, only when NODE_ENV is test or development. `oauth` and `both` wait for the authorization server.',
+    ),
+  dev: devSettings.optional().describe('For authType dev.'),
   jwt: z.union([jwtIssuerSettings.transform((one) => [one]), z.array(jwtIssuerSettings).max(20)]).default([]),
 })
 
@@ -165,6 +177,7 @@ export const paramsSettings = z.record(
 /** Which tools are on: a list of names, or all, or only those that read. Default: `reads` (writes are off until switched on). */
 export const toolsSettings = z.union([z.literal('all'), z.literal('reads'), z.array(z.string())])
 
+export type DevSettings = z.output<typeof devSettings>
 export type JwtIssuerSettings = z.output<typeof jwtIssuerSettings>
 export type InboundAuthSettings = z.output<typeof inboundAuthSettings>
 export type LoginSettings = z.output<typeof loginSettings>
@@ -213,6 +226,9 @@ export const workspaceSettings = z.strictObject({
   auth: inboundAuthSettings
     .optional()
     .describe('Who may call: `authType` and `jwt`. Default: the gateway’s own `auth`.'),
+  access: accessSettings
+    .prefault({})
+    .describe('Who may call which tool. Default: every caller who is let in, every tool.'),
   rateLimiting: rateLimitingSettings
     .optional()
     .describe('How much callers may do. Default: the gateway’s own `rateLimiting`.'),

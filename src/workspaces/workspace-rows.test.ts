@@ -7,6 +7,7 @@ import { createKeyring } from '../crypto/keyring.ts'
 import { seal } from '../crypto/seal.ts'
 import { GatewayError } from '../errors.ts'
 import { openSqliteStore } from '../store/sqlite-store.ts'
+import { GUARDED } from './access-settings.ts'
 import { inboundAuthSettings, upstreamSettings } from './settings.ts'
 import type { Workspace } from './workspace.ts'
 import { createWorkspaceRows } from './workspace-rows.ts'
@@ -15,12 +16,14 @@ const keyring = createKeyring('k'.repeat(40))
 const CANARY = 'canary-6f1d'
 
 const bare: Workspace = {
+  accountId: 'account',
   id: 'a'.repeat(16),
   slug: 'bare',
   name: 'Bare',
   keptBy: 'file',
   reach: 'operator',
   inbound: undefined,
+  access: GUARDED,
   rateLimiting: undefined,
   upstream: upstreamSettings.parse({}),
   params: {},

@@ -4,6 +4,7 @@ import { seal, unseal } from '../crypto/seal.ts'
 import { GatewayError } from '../errors.ts'
 import type { WorkspaceRow } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
+import { accessSettings } from './access-settings.ts'
 import {
   inboundAuthSettings,
   paramsSettings,
@@ -19,7 +20,7 @@ export interface WorkspaceRows {
   list(): Promise<StoredWorkspaces>
   /** @throws GatewayError `conflict` when the slug or the id is taken. */
   insert(workspace: Workspace): Promise<void>
-  /** Replaces everything but id, slug and creation time. @throws GatewayError `not_found` */
+  /** Replaces everything but id, account, slug and creation time. @throws GatewayError `not_found` */
   update(workspace: Workspace): Promise<void>
   /** @throws GatewayError `not_found` */
   delete(id: string): Promise<void>
@@ -40,9 +41,10 @@ export interface UnreadableWorkspace {
   readonly reason: string
 }
 
-/** What is sealed together: the settings that can hold secrets. */
+/** What is sealed together: the settings that can hold secrets, and those that nobody shall alter in the file. */
 const sealedSettings = z.strictObject({
   inbound: inboundAuthSettings.optional(),
+  access: accessSettings.prefault({}),
   rateLimiting: rateLimitingSettings.optional(),
   upstream: upstreamSettings,
   params: paramsSettings,
@@ -81,11 +83,12 @@ export function createWorkspaceRows(store: Store, keyring: Keyring): WorkspaceRo
 }
 
 function toRow(workspace: Workspace, keyring: Keyring): WorkspaceRow {
-  const { id, inbound, rateLimiting, upstream, params, document } = workspace
+  const { id, inbound, access, rateLimiting, upstream, params, document } = workspace
   // Parsed on the way in too: what could not be read back must not be kept.
-  const settings = sealedSettings.parse({ inbound, rateLimiting, upstream, params })
+  const settings = sealedSettings.parse({ inbound, access, rateLimiting, upstream, params })
   return {
     id,
+    account_id: workspace.accountId,
     slug: workspace.slug,
     name: workspace.name,
     kept_by: workspace.keptBy,
@@ -106,11 +109,13 @@ function fromRow(row: WorkspaceRow, keyring: Keyring): Workspace {
   const settings = sealedSettings.parse(JSON.parse(unseal(keyring, sealedFor(row.id, 'settings'), row.sealed_settings)))
   return {
     id: row.id,
+    accountId: row.account_id,
     slug: row.slug,
     name: row.name,
     keptBy: row.kept_by,
     reach: row.reach,
     inbound: settings.inbound,
+    access: settings.access,
     rateLimiting: settings.rateLimiting,
     upstream: settings.upstream,
     params: settings.params,

@@ -1,10 +1,13 @@
 import type { Reach } from '../egress/egress.ts'
+import type { AccessSettings } from './access-settings.ts'
 import type { InboundAuthSettings, RateLimitingSettings, ToolsSettings, UpstreamSettings } from './settings.ts'
 
 /** One MCP endpoint with its settings. Slug and id never change (PRODUCT.md, 6). */
 export interface Workspace {
   /** 16 random characters: 80 bits, not to be guessed (PRODUCT.md, 2). */
   readonly id: string
+  /** The tenant that it belongs to; never changes. */
+  readonly accountId: string
   readonly slug: string
   readonly name: string
   /** Who keeps it: `gatehouse.yaml` (changed only there) or `/api`. */
@@ -13,6 +16,8 @@ export interface Workspace {
   readonly reach: Reach
   /** Undefined: the gateway's own setting counts. */
   readonly inbound: InboundAuthSettings | undefined
+  /** Who may call which tool. */
+  readonly access: AccessSettings
   /** Undefined: the gateway's own setting counts. */
   readonly rateLimiting: RateLimitingSettings | undefined
   readonly upstream: UpstreamSettings
@@ -34,15 +39,11 @@ export interface WorkspaceDocument {
   readonly importedAt: number
 }
 
-/** An MCP server that is passed through, and which of its tools are for whom. */
+/** An MCP server that is passed through. */
 export interface McpSource {
   readonly url: string
   /** The only tools that are offered; undefined: all it has. */
   readonly tools: readonly string[] | undefined
-  /** Tools for everybody, also without a credential. */
-  readonly publicTools: readonly string[]
-  /** Scopes that a tool needs besides those that every call needs. */
-  readonly toolScopes: ReadonlyMap<string, readonly string[]>
 }
 
 /** The workspace's path below the public URL: `/<slug>-<id>`. */

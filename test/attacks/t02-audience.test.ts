@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
+import { generateKeyPairSync } from 'node:crypto'
 import { after, before, suite, test } from 'node:test'
 import { type RecordingApi, startRecordingApi } from '../../src/testing/recording-api.ts'
 import { startGateway, type TestGateway } from '../../src/testing/start-gateway.ts'
-import { at, callTool, post, TOOLS_LIST } from './support/client.ts'
-import { forge, hmacWith } from './support/jws.ts'
+import { at, callApi, callTool, post, TOOLS_LIST } from './support/client.ts'
+import { forge, hmacWith, signWith } from './support/jws.ts'
 
 const SECRET = 'one secret for all workspaces of one identity provider'
 const ISSUER = 'https://issuer.example'
@@ -152,5 +153,85 @@ suite('T2: a token opens the workspace that it was made for, and no other', () =
     const whole = answer.text + JSON.stringify([...answer.headers])
     assert.ok(!whole.includes(A), whole)
     assert.ok(!whole.includes(ISSUER), whole)
+  })
+})
+
+/** Issues a credential that opens these workspaces. */
+async function issue(
+  noun: 'tokens' | 'keys' | 'sessions',
+  workspaces: readonly string[],
+): Promise<{ id: string; value: string }> {
+  const names = { tokens: { description: 'x' }, keys: { name: 'x' }, sessions: { subject: 'x' } }
+  const answer = await callApi(gateway, 'POST', `/api/${noun}`, { ...names[noun], workspaces })
+  assert.equal(answer.status, 201, answer.text)
+  return { id: String(at(answer.json, 'id')), value: String(at(answer.json, 'value')) }
+}
+
+suite('T2: what the gateway issued opens the workspaces that it was issued for, and no other', () => {
+  for (const noun of ['tokens', 'keys', 'sessions'] as const) {
+    test(`${noun} of A are refused by B before A has seen them, after A has cached them, and by every alias`, async () => {
+      const { value } = await issue(noun, ['a'])
+      await issue(noun, ['b'])
+      assert.equal((await post(b, TOOLS_LIST, { token: value })).status, 401)
+      for (let round = 0; round < 3; round += 1) {
+        assert.equal((await callTool(a, value, 'listThings')).isError, false)
+        for (const alias of ['', '/', '/mcp', '/sse', '/message', '/messages', '/mcp/message']) {
+          assert.equal((await post(b + alias, TOOLS_LIST, { token: value })).status, 401, alias)
+        }
+      }
+      const before = upstream.seen.length
+      assert.equal((await callTool(b, value, 'listThings')).status, 401)
+      assert.equal(upstream.seen.length, before, 'the upstream was called')
+    })
+
+    test(`${noun} that were taken away from A are refused by A from the next call, cached or not`, async () => {
+      const { id, value } = await issue(noun, ['a', 'b'])
+      for (const endpoint of [a, b]) assert.equal((await post(endpoint, TOOLS_LIST, { token: value })).status, 200)
+      const gone = await callApi(gateway, 'DELETE', `/api/${noun}/${id}/workspaces/a`)
+      assert.equal(gone.status, 200, gone.text)
+      assert.equal((await post(a, TOOLS_LIST, { token: value })).status, 401)
+      assert.equal((await post(b, TOOLS_LIST, { token: value })).status, 200)
+      await callApi(gateway, 'POST', `/api/${noun}/${id}/revoke`)
+      assert.equal((await post(b, TOOLS_LIST, { token: value })).status, 401)
+    })
+  }
+
+  test('of fifty calls at both doors around a revocation, none is let in that began after it', async () => {
+    const { id, value } = await issue('tokens', ['a'])
+    const attempt = async () => (await post(a, TOOLS_LIST, { token: value })).status
+    const before = Array.from({ length: 25 }, attempt)
+    await callApi(gateway, 'POST', `/api/tokens/${id}/revoke`)
+    for (const status of await Promise.all(Array.from({ length: 25 }, attempt))) assert.equal(status, 401)
+    await Promise.all(before)
+  })
+
+  test('claims and headers cannot be written by anybody else: neither jti, nor kid, nor iss, nor aud opens anything', async () => {
+    const { value } = await issue('tokens', ['a'])
+    const [header, claims] = value
+      .split('.', 2)
+      .map((part): Record<string, unknown> => JSON.parse(Buffer.from(part, 'base64url').toString()))
+    assert.ok(header !== undefined && claims !== undefined)
+    const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+    const signed = (changedHeader: object, changedClaims: object) =>
+      forge({ ...header, ...changedHeader }, { ...claims, ...changedClaims }, signWith(privateKey))
+    const attempts = [
+      signed({}, {}),
+      signed({ kid: 'other' }, {}),
+      signed({ kid: undefined }, {}),
+      signed({ kid: undefined, jwk: publicKey.export({ format: 'jwk' }) }, {}),
+      signed({ crit: ['exp'] }, {}),
+      signed({}, { exp: undefined }),
+      signed({}, { jti: '__proto__' }),
+      signed({ typ: 'JWT' }, {}),
+      forge({ ...header, alg: 'none' }, claims),
+      forge({ ...header, alg: 'HS256' }, claims, hmacWith(SECRET)),
+      // What the workspace's own verifier would take, under our name: it is asked for nothing.
+      forge({ alg: 'HS256', typ: 'at+jwt' }, { ...claims, aud: A }, hmacWith(SECRET)),
+      `${value.slice(0, value.lastIndexOf('.'))}.${Buffer.alloc(64).toString('base64url')}`,
+    ]
+    for (const [index, token] of attempts.entries()) {
+      assert.equal((await post(a, TOOLS_LIST, { token })).status, 401, `attempt ${index}`)
+    }
+    assert.equal((await post(a, TOOLS_LIST, { token: value })).status, 200)
   })
 })

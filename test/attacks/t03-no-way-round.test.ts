@@ -328,6 +328,7 @@ suite('T3: what answers without a credential tells nothing that matters', () => 
       { target: '/health/ready', holds: '"ok"' },
       { target: `/.well-known/oauth-protected-resource${path}`, holds: '"resource"' },
       { target: '/api/openapi.json', holds: '"openapi":"3.1.0"' },
+      { target: '/.well-known/jwks.json', holds: '{"keys":[' },
     ]
     for (const { target, holds } of open) {
       const answer = await sendRaw(gateway.url, { target })
@@ -349,7 +350,6 @@ suite('T3: what answers without a credential tells nothing that matters', () => 
       '/openapi.json',
       '/.well-known/openid-configuration',
       '/.well-known/oauth-authorization-server',
-      '/.well-known/jwks.json',
       '/.well-known/oauth-protected-resource/nothing-aaaaaaaaaaaaaaaa',
       '/.env',
       '/.git/config',

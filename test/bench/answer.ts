@@ -27,6 +27,13 @@ export function findAnswer(received: string): HttpAnswer | undefined {
   return findChunks(received, { status, from: bodyStart })
 }
 
+/** How long the answer is, head and all, when its head is whole and says so. */
+export function answerBytes(received: string): number | undefined {
+  const headEnd = received.indexOf('\r\n\r\n')
+  const length = headEnd < 0 ? undefined : /\r\ncontent-length: *(\d+)/i.exec(received.slice(0, headEnd))?.[1]
+  return length === undefined ? undefined : headEnd + 4 + Number(length)
+}
+
 function findChunks(received: string, { status, from }: { status: number; from: number }): HttpAnswer | undefined {
   let body = ''
   let at = from

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import fc from 'fast-check'
-import { findAnswer } from './answer.ts'
+import { answerBytes, findAnswer } from './answer.ts'
 import { openProcess } from './bench-process.ts'
 import { createHistogram, median } from './histogram.ts'
 import { contenders } from './line-up.ts'
@@ -19,6 +19,7 @@ suite('findAnswer', () => {
         const text = `HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n${body}`
         assert.deepEqual(findAnswer(text), { status: 200, body, bytes: text.length })
         for (let cut = 0; cut < text.length; cut += 1) assert.equal(findAnswer(text.slice(0, cut)), undefined)
+        assert.equal(answerBytes(text), text.length)
       }),
     )
   })

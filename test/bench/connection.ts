@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
-import { findAnswer, type HttpAnswer } from './answer.ts'
+import { answerBytes, findAnswer, type HttpAnswer } from './answer.ts'
 
 /** A bare socket that carries one request at a time: a client library would cost more than some contenders do. */
 export class BenchConnection {
@@ -9,6 +9,7 @@ export class BenchConnection {
   readonly #socket: Socket
   readonly #closed: Promise<void>
   #received = ''
+  #bytesNeeded = 0
   #isWaiting = false
 
   static async open(url: URL): Promise<BenchConnection> {
@@ -47,9 +48,15 @@ export class BenchConnection {
 
   #read(part: string): void {
     this.#received = this.#received === '' ? part : this.#received + part
+    // Of a long answer the head is looked at once, not with every part.
+    if (this.#received.length < this.#bytesNeeded) return
     const answer = findAnswer(this.#received)
-    if (answer === undefined) return
+    if (answer === undefined) {
+      this.#bytesNeeded = answerBytes(this.#received) ?? 0
+      return
+    }
     this.#received = ''
+    this.#bytesNeeded = 0
     this.#isWaiting = false
     this.onAnswer(answer)
   }

@@ -1,6 +1,13 @@
 import { z } from 'zod'
 import { AUTH_NAMES, configSchema, OPTION_NAMES } from '../../src/config.ts'
-import { jwtIssuerSettings, loginSettings, upstreamSettings, workspaceSettings } from '../../src/workspaces/settings.ts'
+import { accessSettings, ruleSettings } from '../../src/workspaces/access-settings.ts'
+import {
+  devSettings,
+  jwtIssuerSettings,
+  loginSettings,
+  upstreamSettings,
+  workspaceSettings,
+} from '../../src/workspaces/settings.ts'
 
 /** The text of docs/reference/config.md, made from the schemas. `npm run docs` writes it, a test compares it. */
 export function configReference(): string {
@@ -20,9 +27,18 @@ export function configReference(): string {
     'Exactly one of `secret`, `publicKey`, `jwksUrl`. Which verifier takes a token is decided by its `iss`.',
     '',
     table(['key', 'environment', 'flag', 'default', 'meaning'], authRows()),
+    '## `auth.dev`, with `authType: dev`',
+    '',
+    table(['key', 'default', 'meaning'], rows(devSettings)),
     '## A workspace',
     '',
     table(['key', 'default', 'meaning'], rows(workspaceSettings)),
+    '### `access`: who may call which tool ([permissions](../guide/permissions.md))',
+    '',
+    table(['key', 'default', 'meaning'], rows(accessSettings)),
+    '### `access.rules`: a list of these',
+    '',
+    table(['key', 'default', 'meaning'], rows(ruleSettings)),
     '### `upstream`',
     '',
     table(['key', 'default', 'meaning'], rows(upstreamSettings)),

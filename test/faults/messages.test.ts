@@ -183,7 +183,7 @@ suite('a message that cannot be read is refused in words, and the next one is se
     const response = await fetch(endpoint, { headers: { authorization: `Bearer ${shop.token}` } })
     assert.equal(response.status, 405)
     assert.equal(response.headers.get('allow'), 'GET, POST, DELETE, OPTIONS')
-    assert.match(await response.text(), /Method not allowed: send messages by POST\./)
+    assert.match(await response.text(), /Method not allowed: send messages by POST, or accept text\/event-stream\./)
   })
 })
 

@@ -71,6 +71,30 @@ suite('the command line, from an API behind a login to a workspace and back', ()
     assert.deepEqual(at(await json('workspace', 'list'), 0), shown)
   })
 
+  test('says who may call which tool, and leaves what is not mentioned', async () => {
+    const verifier = ['--jwt-secret', '@jwt.txt', '--issuer', callers.issuer, '--audience', callers.audience]
+    const { stdout } = await gatehouse(
+      ...['workspace', 'create', '--name', 'Permits', '--spec', `${api.origin}/openapi.json`, '--tools', 'all'],
+      ...[...verifier, '--public-tools', 'listItems', '--tool-scopes', 'getStats=stats, read'],
+    )
+    const endpoint = /MCP URL +(\S+)/.exec(stdout)?.[1] ?? ''
+    assert.match(stdout, /public +listItems/)
+    assert.deepEqual(await toolNames(endpoint), ['listItems'])
+    assert.equal((await rpc(endpoint, 'tools/call', { params: { name: 'getStats' } })).status, 401)
+    const set = ['workspace', 'set', 'permits']
+    const changed = await json(...set, '--admin-tools', 'deleteItem', '--public-tools', 'default')
+    assert.equal(at(changed, 'access', 'publicTools'), 'default')
+    assert.deepEqual(at(changed, 'access', 'toolScopes'), { getStats: { allOf: ['stats', 'read'], anyOf: [] } })
+    const token = await callers.token({ scope: 'read' })
+    assert.deepEqual([...(await toolNames(endpoint, token))].sort(), ['createItem', 'listItems', 'listUsers'])
+    const refused = await gatehouse(...set, '--tool-scopes', 'getStats')
+    assert.equal(refused.code, 1)
+    assert.match(refused.stderr, /--tool-scopes takes name=scope,scope/)
+    assert.match((await gatehouse(...set, '--public-tools', '')).stdout, /public +-/)
+    assert.equal((await rpc(endpoint, 'tools/list')).status, 401)
+    await gatehouse('workspace', 'delete', 'permits')
+  })
+
   test('switches tools off and on', async () => {
     const token = await callers.token()
     const off = await gatehouse('workspace', 'tools', 'my-shop', '--off', 'deleteItem, createItem')

@@ -1,4 +1,7 @@
+import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { modernCall, type StartContender } from '../contender.ts'
 import { listen } from '../listen.ts'
 import { mcpUse, peerFile } from '../peers.ts'
@@ -15,6 +18,10 @@ interface NodeBridge {
 
 /** mcp-use with the tools that it makes of the same OpenAPI document, on plain `node:http` with `jose` in front. */
 export const start: StartContender = async (setup) => {
+  // It keeps a file of its own in the folder that it runs in.
+  const folder = mkdtempSync(join(tmpdir(), 'gatehouse-bench-mcp-use-'))
+  process.chdir(folder)
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
   const { MCPServer }: McpUse = await import(peerFile(mcpUse))
   const { toNodeHandler }: NodeBridge = await import(peerFile(mcpUse, 'dist/node-bridge.js'))
   const verify = await verifyWithJose(setup)
@@ -24,6 +31,5 @@ export const start: StartContender = async (setup) => {
     if (await verify(request)) await handle(request, response)
     else response.writeHead(401, { 'www-authenticate': 'Bearer error="invalid_token"' }).end()
   })
-  const offer = modernCall(setup, `${await listen(server)}/mcp`)
-  return offer
+  return modernCall(setup, `${await listen(server)}/mcp`)
 }

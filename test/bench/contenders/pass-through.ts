@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { loadConfig } from '../../../src/config.ts'
 import { startProtect } from '../../../src/server.ts'
+import { GUARDED } from '../../../src/workspaces/access-settings.ts'
 import { upstreamSettings } from '../../../src/workspaces/settings.ts'
 import { modernCall, type StartContender } from '../contender.ts'
 import { listen } from '../listen.ts'
@@ -25,7 +26,7 @@ export const start: StartContender = async (setup) => {
   const auth = { jwksUrl: `${provider}/jwks`, issuer, audience, requiredScopes: ['items:read'] }
   const config = loadConfig({ flags: { port: 0, keysDir: folder, logLevel: 'warn', ...auth }, env: {} })
   const upstream = upstreamSettings.parse({ auth: { type: 'bearer', token: 'bench-upstream-token' } })
-  const rules = { tools: undefined, publicTools: [], toolScopes: new Map<string, readonly string[]>() }
-  const { url } = await startProtect(config, { mcp: { url: `${setup.upstreamOrigin}/mcp`, ...rules }, upstream })
+  const mcp = { url: `${setup.upstreamOrigin}/mcp`, tools: undefined }
+  const { url } = await startProtect(config, { mcp, access: GUARDED, upstream })
   return modernCall(setup, `${url}/mcp`)
 }

@@ -1,0 +1,108 @@
+import type { z } from 'zod'
+import { viewIssued } from '../manage/issued-view.ts'
+import type { Issued, IssuedKind, TokenManager } from '../manage/token-manager.ts'
+import { lifetimeSeconds } from '../tokens/lifetime.ts'
+import { associateBody, issuedAnswer, issuedQuery, newlyIssuedAnswer } from './issued-bodies.ts'
+import { type Route, route } from './routes.ts'
+
+export interface IssuedRoutesOptions {
+  readonly tokens: TokenManager
+  readonly publicUrl: () => string
+  readonly now: () => number
+}
+
+/** What may be asked for, whatever it is called. */
+export interface NewCredential {
+  readonly description: string
+  readonly subject?: string | undefined
+  readonly expires: string
+  readonly scopes: readonly string[]
+  readonly workspaces: readonly string[]
+  readonly isDefault?: boolean | undefined
+}
+
+interface Named<Body extends z.ZodType> {
+  readonly kind: IssuedKind
+  /** As in `/api/tokens`. */
+  readonly path: string
+  /** As in `a token`. */
+  readonly noun: string
+  readonly body: Body
+  readonly read: (body: z.output<Body>) => NewCredential
+}
+
+/** Makes one. The answer is the only one that has its value. */
+export function issueRoute<Body extends z.ZodType>(named: Named<Body>, options: IssuedRoutesOptions): Route {
+  const { kind, path, noun, body, read } = named
+  return route({
+    method: 'POST',
+    path,
+    summary: `Issue ${noun}; its value is in this answer and in no other`,
+    status: 201,
+    body,
+    answer: newlyIssuedAnswer,
+    handle: async (call) => {
+      const { expires, ...request } = read(call.body)
+      const made = await options.tokens.issue(kind, { ...request, lifetimeSeconds: lifetimeSeconds(expires) ?? 0 })
+      return { ...shown(made, options), value: made.value }
+    },
+  })
+}
+
+/** Lists, shows, revokes, associates and dissociates: the same for tokens and keys. */
+export function issuedRoutes(
+  { kind, path, noun }: Pick<Named<z.ZodType>, 'kind' | 'path' | 'noun'>,
+  options: IssuedRoutesOptions,
+): readonly Route[] {
+  const { tokens } = options
+  return [
+    route({
+      method: 'GET',
+      path,
+      summary: `List what was issued, newest first: ${path.split('/').at(-1)}`,
+      status: 200,
+      query: issuedQuery,
+      answer: issuedAnswer.array(),
+      handle: async ({ query }) => (await tokens.list(kind, query.workspace)).map((issued) => shown(issued, options)),
+    }),
+    route({
+      method: 'GET',
+      path: `${path}/{id}`,
+      summary: `Show ${noun}`,
+      status: 200,
+      answer: issuedAnswer,
+      handle: async ({ params }) => shown(await tokens.get(kind, params['id'] ?? ''), options),
+    }),
+    route({
+      method: 'POST',
+      path: `${path}/{id}/revoke`,
+      summary: `Revoke ${noun}: in force for the next call, for good`,
+      status: 200,
+      answer: issuedAnswer,
+      handle: async ({ params }) => shown(await tokens.revoke(kind, params['id'] ?? ''), options),
+    }),
+    route({
+      method: 'POST',
+      path: `${path}/{id}/workspaces`,
+      summary: `Let ${noun} open a workspace, which then lets nobody in without a credential`,
+      status: 200,
+      body: associateBody,
+      answer: issuedAnswer,
+      handle: async ({ params, body: { workspace, isDefault } }) =>
+        shown(await tokens.associate(kind, params['id'] ?? '', workspace, { isDefault }), options),
+    }),
+    route({
+      method: 'DELETE',
+      path: `${path}/{id}/workspaces/{workspace}`,
+      summary: `Let ${noun} no longer open a workspace, which goes on asking for a credential`,
+      status: 200,
+      answer: issuedAnswer,
+      handle: async ({ params }) =>
+        shown(await tokens.dissociate(kind, params['id'] ?? '', params['workspace'] ?? ''), options),
+    }),
+  ]
+}
+
+function shown(issued: Issued, { now, publicUrl }: IssuedRoutesOptions) {
+  return viewIssued(issued, { now: now(), publicUrl: publicUrl() })
+}

@@ -1,0 +1,43 @@
+import { type Account, accountUrl } from '../accounts/account.ts'
+import type { Keyring } from '../crypto/keyring.ts'
+import { createIssuedCredentials, type IssuedCredentials } from '../identify/issued.ts'
+import type { TokenManagerOptions } from '../manage/token-manager.ts'
+import type { Log } from '../records/log.ts'
+import type { Store } from '../store/store.ts'
+import { IssuedIndex } from '../tokens/revocation.ts'
+import { SigningKeys } from '../tokens/signing-keys.ts'
+import { Uses } from '../tokens/uses.ts'
+
+export interface IssuingParts {
+  readonly store: Store
+  readonly keyring: Keyring
+  readonly log: Log
+  readonly account: Account
+  readonly publicUrl: () => string
+  readonly now: () => number
+}
+
+/** What issuing and checking share: opened before the workspaces, whose callers it knows. */
+export interface Issuing {
+  readonly issued: IssuedCredentials
+  readonly parts: Pick<TokenManagerOptions, 'store' | 'keys' | 'index' | 'uses' | 'account' | 'publicUrl' | 'now'>
+  close(): Promise<void>
+}
+
+export async function openIssuing({ store, keyring, log, account, publicUrl, now }: IssuingParts): Promise<Issuing> {
+  const keys = await SigningKeys.open({ store, keyring, now })
+  const index = await IssuedIndex.open(store, now())
+  const uses = new Uses(store, (code) => log.warn('times of last use were not stored', { code }))
+  return {
+    issued: createIssuedCredentials({
+      issuer: publicUrl,
+      audience: () => accountUrl(publicUrl(), account.id),
+      keys,
+      index,
+      noteUse: (id, at) => uses.note(id, at),
+      now,
+    }),
+    parts: { store, keys, index, uses, account, publicUrl, now },
+    close: () => uses.flush(),
+  }
+}

@@ -1,0 +1,255 @@
+import { type Account, accountUrl } from '../accounts/account.ts'
+import { randomId } from '../crypto/random.ts'
+import { GatewayError } from '../errors.ts'
+import type { IssuedRow, IssuedWorkspaceRow } from '../store/schema.ts'
+import type { Store } from '../store/store.ts'
+import { apiKeyHash, makeApiKey } from '../tokens/api-key.ts'
+import type { IssuedIndex } from '../tokens/revocation.ts'
+import type { PublishedKey, SigningKeys } from '../tokens/signing-keys.ts'
+import type { Uses } from '../tokens/uses.ts'
+import type { Workspace } from '../workspaces/workspace.ts'
+
+export type IssuedKind = IssuedRow['kind']
+
+/** What is issued, as people ask for it. */
+export interface IssueRequest {
+  readonly description: string
+  /** Who calls with it. Default: the credential itself, by its id. */
+  readonly subject?: string | undefined
+  readonly scopes: readonly string[]
+  /** Infinite: until it is revoked. */
+  readonly lifetimeSeconds: number
+  /** Ids or slugs. */
+  readonly workspaces: readonly string[]
+  /** It becomes the default of those workspaces. */
+  readonly isDefault?: boolean | undefined
+}
+
+/** A credential without its value, and what it opens. */
+export interface Issued {
+  readonly row: IssuedRow
+  readonly opens: readonly { readonly workspace: Workspace; readonly isDefault: boolean }[]
+}
+
+export interface TokenManagerOptions {
+  readonly store: Pick<Store, 'issued'>
+  readonly keys: SigningKeys
+  readonly index: IssuedIndex
+  readonly uses: Uses
+  readonly account: Account
+  readonly publicUrl: () => string
+  /** The workspace of an id or slug; throws `not_found`. */
+  readonly workspace: (reference: string) => Workspace
+  /** Has a workspace ask its callers for a credential, if it does not yet. */
+  readonly askForCredential: (workspaceId: string) => Promise<unknown>
+  /** Milliseconds since the epoch. */
+  readonly now: () => number
+  /** Told what was done, in words without secrets. */
+  readonly note: (message: string) => void
+}
+
+const SWEEP_EVERY_MS = 60_000
+const LISTED_MAX = 10_000
+
+/**
+ * Issues tokens, session tokens and API keys, and takes them back. What is granted is on disk before it is in force; what is
+ * taken away is in force at once, and acknowledged when it is on disk.
+ */
+export class TokenManager {
+  readonly #options: TokenManagerOptions
+  /** Changes run one after the other: a key is not retired between a signature and its row. */
+  #lastChange: Promise<unknown> = Promise.resolve()
+  #sweptAt = 0
+
+  constructor(options: TokenManagerOptions) {
+    this.#options = options
+  }
+
+  /** Issues a credential. Its value is in this answer and nowhere else, ever (PRODUCT.md, 17). */
+  async issue(kind: IssuedKind, request: IssueRequest): Promise<Issued & { readonly value: string }> {
+    const workspaces = request.workspaces.map((reference) => this.#options.workspace(reference))
+    // First the door, then the key: stopped between the two, nobody comes in.
+    for (const { id } of workspaces) await this.#options.askForCredential(id)
+    return this.#inTurn(async () => {
+      await this.#sweep()
+      const { row, value } = kind === 'key' ? this.#makeKey(request) : await this.#makeToken(kind, request)
+      const opens = [...new Set(workspaces.map(({ id }) => id))].map((workspace_id) => ({
+        workspace_id,
+        is_default: flag(request.isDefault === true),
+      }))
+      await this.#options.store.issued.insert(row, opens)
+      this.#options.index.keep(
+        row,
+        opens.map(({ workspace_id }) => workspace_id),
+      )
+      this.#options.note(
+        `Issued ${row.id}, a ${kind}, for ${workspaces.map(({ slug }) => slug).join(', ') || 'no workspace'}.`,
+      )
+      return { row, value, opens: await this.#opensOf(row.id) }
+    })
+  }
+
+  /** Newest first. With `workspace`, those that open it. */
+  async list(kind: IssuedKind, workspace?: string): Promise<readonly Issued[]> {
+    const { store, uses } = this.#options
+    const workspaceId = workspace === undefined ? undefined : this.#options.workspace(workspace).id
+    await uses.flush()
+    return this.#withOpens(await store.issued.list({ kind, workspaceId, limit: LISTED_MAX }))
+  }
+
+  /** @throws GatewayError `not_found`, also for one of another kind. */
+  async get(kind: IssuedKind, id: string): Promise<Issued> {
+    await this.#options.uses.flush()
+    const row = await this.#options.store.issued.find(id)
+    if (row === undefined || row.kind !== kind) throw notFound(kind)
+    return { row, opens: await this.#opensOf(id) }
+  }
+
+  /** Ends it: the next call with it is refused, also where it was remembered. A second time changes nothing. */
+  async revoke(kind: IssuedKind, id: string): Promise<Issued> {
+    const { store, index, now, note } = this.#options
+    await this.get(kind, id)
+    index.revoke(id)
+    await store.issued.revoke(id, now())
+    note(`Revoked ${id}, a ${kind}.`)
+    return this.get(kind, id)
+  }
+
+  /** Lets it open a workspace too, which from then on lets nobody in without a credential. */
+  async associate(kind: IssuedKind, id: string, workspace: string, { isDefault = false } = {}): Promise<Issued> {
+    const { store, index, note, askForCredential } = this.#options
+    const { id: workspaceId, slug } = this.#options.workspace(workspace)
+    await this.get(kind, id)
+    await askForCredential(workspaceId)
+    return this.#inTurn(async () => {
+      await store.issued.associate({ issued_id: id, workspace_id: workspaceId, is_default: flag(isDefault) })
+      index.associate(id, workspaceId)
+      note(`Associated ${id}, a ${kind}, with ${slug}.`)
+      return this.get(kind, id)
+    })
+  }
+
+  /** It no longer opens the workspace, which goes on asking for a credential: also when this was the last one. */
+  dissociate(kind: IssuedKind, id: string, workspace: string): Promise<Issued> {
+    const { store, index, note } = this.#options
+    const { id: workspaceId, slug } = this.#options.workspace(workspace)
+    return this.#inTurn(async () => {
+      await this.get(kind, id)
+      index.dissociate(id, workspaceId)
+      await store.issued.dissociate({ issued_id: id, workspace_id: workspaceId })
+      note(`Dissociated ${id}, a ${kind}, from ${slug}.`)
+      return this.get(kind, id)
+    })
+  }
+
+  /** Oldest first; the last one signs. */
+  signingKeys(): readonly PublishedKey[] {
+    return this.#options.keys.published
+  }
+
+  rotateSigningKeys(): Promise<PublishedKey> {
+    return this.#inTurn(async () => {
+      const made = await this.#options.keys.rotate()
+      this.#options.note('A new key signs from now on.')
+      return made
+    })
+  }
+
+  #makeKey(request: IssueRequest): { readonly row: IssuedRow; readonly value: string } {
+    const value = makeApiKey()
+    const row = { ...this.#row('key', request), preview: `${value.slice(0, 12)}…`, key_hash: apiKeyHash(value) ?? null }
+    return { row, value }
+  }
+
+  async #makeToken(
+    kind: IssuedKind,
+    request: IssueRequest,
+  ): Promise<{ readonly row: IssuedRow; readonly value: string }> {
+    const { account, keys, publicUrl } = this.#options
+    const row = this.#row(kind, request)
+    const { token, kid } = await keys.sign({
+      iss: publicUrl(),
+      sub: row.subject,
+      aud: accountUrl(publicUrl(), account.id),
+      iat: row.created_at / 1000,
+      ...(row.expires_at === null ? {} : { exp: row.expires_at / 1000 }),
+      jti: row.id,
+      ...(row.scopes === '' ? {} : { scope: row.scopes }),
+    })
+    return { row: { ...row, signing_kid: kid, preview: `${token.slice(0, 10)}…${token.slice(-4)}` }, value: token }
+  }
+
+  #row(kind: IssuedKind, { description, subject, scopes, lifetimeSeconds }: IssueRequest): IssuedRow {
+    const id = randomId(24)
+    // Whole seconds, as in the token (RFC 7519 §2, NumericDate).
+    const createdAt = Math.floor(this.#options.now() / 1000) * 1000
+    return {
+      id,
+      account_id: this.#options.account.id,
+      kind,
+      description,
+      subject: subject ?? `${kind}:${id}`,
+      scopes: scopes.join(' '),
+      preview: '',
+      key_hash: null,
+      signing_kid: null,
+      created_at: createdAt,
+      expires_at: Number.isFinite(lifetimeSeconds) ? createdAt + lifetimeSeconds * 1000 : null,
+      last_used_at: null,
+      revoked_at: null,
+    }
+  }
+
+  async #opensOf(id: string): Promise<Issued['opens']> {
+    return this.#opens(await this.#options.store.issued.workspacesOf([id]))
+  }
+
+  async #withOpens(rows: readonly IssuedRow[]): Promise<readonly Issued[]> {
+    const opens = Map.groupBy(
+      await this.#options.store.issued.workspacesOf(rows.map(({ id }) => id)),
+      ({ issued_id }) => issued_id,
+    )
+    return rows.map((row) => ({ row, opens: this.#opens(opens.get(row.id) ?? []) }))
+  }
+
+  #opens(rows: readonly IssuedWorkspaceRow[]): Issued['opens'] {
+    return rows.flatMap(({ workspace_id, is_default }) => {
+      const workspace = this.#find(workspace_id)
+      return workspace === undefined ? [] : [{ workspace, isDefault: is_default === 1 }]
+    })
+  }
+
+  /** Undefined: the workspace is kept and not served, because the config file names it no more. */
+  #find(id: string): Workspace | undefined {
+    try {
+      return this.#options.workspace(id)
+    } catch (error) {
+      if (error instanceof GatewayError && error.code === 'not_found') return undefined
+      throw error
+    }
+  }
+
+  /** Session tokens come by the thousand: those that have ended leave store and memory. */
+  async #sweep(): Promise<void> {
+    const { store, index, now } = this.#options
+    const at = now()
+    if (at - this.#sweptAt < SWEEP_EVERY_MS) return
+    this.#sweptAt = at
+    index.sweep(at)
+    await store.issued.deleteSessions({ endedBy: at })
+  }
+
+  #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
+    const turn = this.#lastChange.then(work)
+    this.#lastChange = turn.catch(() => undefined)
+    return turn
+  }
+}
+
+function flag(value: boolean): 0 | 1 {
+  return value ? 1 : 0
+}
+
+function notFound(kind: IssuedKind): GatewayError {
+  return new GatewayError('not_found', kind === 'key' ? 'There is no such API key.' : 'There is no such token.')
+}
