@@ -1,4 +1,5 @@
 import { requireAdmin } from './api/admin.ts'
+import { type AuditRoutesOptions, auditRoutes } from './api/audit.ts'
 import { doctorRoutes, type Examine } from './api/doctor.ts'
 import { keyRoutes } from './api/keys.ts'
 import type { LogQuery } from './api/logs.ts'
@@ -33,6 +34,8 @@ export interface AppParts {
   readonly jwks: (() => string) | undefined
   /** Whether the store answers: without it nothing could be recorded or changed. */
   readonly isReady: () => Promise<boolean>
+  /** Told of what is refused before a workspace or a route is found, or by the route: none of that leaves a record. */
+  readonly onRefused: (exchange: Exchange, error: unknown) => void
 }
 
 /** What `/api` works on. */
@@ -41,6 +44,7 @@ export interface Management {
   readonly tokens: TokenManager
   readonly adminKey: string
   readonly readLogs: (query: LogQuery) => Promise<readonly unknown[]>
+  readonly audit: Pick<AuditRoutesOptions, 'read' | 'verify'>
   readonly examine: Examine
   /** Always on: nobody has a reason to try admin keys (FEATURES H6). */
   readonly failedAuth: FailedAuthLimit
@@ -65,8 +69,10 @@ export function createApp(parts: AppParts): App {
     if (path === '/health/live') return exchange.send({ status: 200, body: '{"status":"ok"}' })
     if (path === '/health/ready') return sendReadiness(exchange, parts)
     const refused = refusal(exchange, parts.hostRules())
-    if (refused !== undefined)
+    if (refused !== undefined) {
+      parts.onRefused(exchange, refused)
       return exchange.send(mcpErrorAnswer(refused, { resourceMetadataUrl: undefined, replyTo: undefined }))
+    }
     if (exchange.method === 'OPTIONS') {
       return exchange.send({
         status: 204,
@@ -74,7 +80,7 @@ export function createApp(parts: AppParts): App {
       })
     }
     if (management !== undefined && (path === '/api' || path.startsWith('/api/'))) {
-      return serveApi(exchange, routes, management)
+      return serveApi(exchange, routes, management, parts)
     }
     if (path.startsWith(RESOURCE_METADATA_PATH)) return serveResourceMetadata(exchange, parts)
     if (path === '/.well-known/jwks.json' && parts.jwks !== undefined) {
@@ -88,13 +94,14 @@ export function createApp(parts: AppParts): App {
   }
 }
 
-function apiRoutes({ manager, tokens, readLogs, examine, now }: Management, parts: AppParts): readonly Route[] {
+function apiRoutes({ manager, tokens, readLogs, audit, examine, now }: Management, parts: AppParts): readonly Route[] {
   const { publicUrl } = parts
   const routes: Route[] = [
     ...workspaceRoutes({ manager, publicUrl }),
     ...tokenRoutes({ tokens, publicUrl, now }),
     ...keyRoutes({ tokens, publicUrl, now }),
     ...logRoutes({ workspaceId: (reference) => manager.get(reference).id, read: readLogs }),
+    ...auditRoutes({ workspaceId: (reference) => manager.find(reference)?.id ?? reference, ...audit }),
     ...doctorRoutes(examine),
   ]
   const describe: Route = {
@@ -108,10 +115,16 @@ function apiRoutes({ manager, tokens, readLogs, examine, now }: Management, part
   return [...routes, describe]
 }
 
-async function serveApi(exchange: Exchange, routes: readonly Route[], management: Management): Promise<void> {
+async function serveApi(
+  exchange: Exchange,
+  routes: readonly Route[],
+  management: Management,
+  { onRefused }: AppParts,
+): Promise<void> {
   try {
     await runRoute(routes, exchange, () => requireAdmin(exchange, management))
   } catch (error) {
+    onRefused(exchange, error)
     exchange.send(apiErrorAnswer(error))
   }
 }

@@ -3,6 +3,7 @@ import { homedir } from 'node:os'
 import { dirname, resolve } from 'node:path'
 import { parse as parseYaml } from 'yaml'
 import { z } from 'zod'
+import { securityLoggingSettings } from './config/security-logging.ts'
 import { unsafeAuth } from './config/unsafe-auth.ts'
 import { GatewayError } from './errors.ts'
 import { slugOf } from './manage/workspace-manager.ts'
@@ -76,6 +77,11 @@ export const configSchema = z.strictObject({
     })
     .optional()
     .describe('Refused credentials of one address, after which only known ones are let in. Default: no limit.'),
+  auditRetentionDays: wholeNumber(1, 36_500).prefault(90).describe('How long the audit is kept, days.'),
+  recordRetentionDays: wholeNumber(1, 36_500).prefault(90).describe('How long requests stay in the log, days.'),
+  securityLogging: securityLoggingSettings
+    .optional()
+    .describe('A log of what concerns security, for whoever watches over it. Default: off.'),
   workspaces: z.array(fileWorkspace).default([]).describe('Workspaces that this file keeps.'),
 })
 

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { AUDIT_ACTIONS, AUDIT_ACTORS, AUDIT_OUTCOMES } from '../records/audit-event.ts'
 import { accessChange, accessSettings } from '../workspaces/access-settings.ts'
 import {
   inboundAuthSettings,
@@ -104,6 +105,57 @@ export const logsQuery = z.strictObject({
   after: sequence,
   limit: z.coerce.number().int().min(1).max(1000).default(100),
 })
+
+export const auditLine = z.looseObject({
+  seq: z.number().describe('Place in the chain, without gaps.'),
+  at: z.number().describe('Milliseconds since the epoch.'),
+  action: z.string(),
+  outcome: z.enum(AUDIT_OUTCOMES),
+  actor: z.string().describe('admin_key, caller (see issuer and subject), config_file, system or anonymous.'),
+  changes: z.unknown().describe('What was changed; of secrets only that they were.'),
+  count: z.number().describe('Denials that are alike are one line.'),
+  previousHash: z.string(),
+  hash: z.string(),
+})
+
+export const auditAnswer = z.object({ lines: z.array(auditLine) }).meta({ id: 'Audit' })
+
+export const auditQuery = z.strictObject({
+  workspace: z.string().optional().describe('Id or slug.'),
+  action: z.enum(AUDIT_ACTIONS).optional(),
+  outcome: z.enum(AUDIT_OUTCOMES).optional(),
+  actor: z.enum(AUDIT_ACTORS).optional(),
+  issuer: z.string().optional(),
+  subject: z.string().optional(),
+  requestId: z.string().optional(),
+  since: z
+    .union([z.iso.datetime({ offset: true }), z.iso.date()])
+    .optional()
+    .describe('A date, or a date and time.'),
+  before: sequence,
+  after: sequence,
+  limit: z.coerce.number().int().min(1).max(1000).default(100),
+})
+
+const link = z.object({ seq: z.number(), hash: z.string() })
+
+export const verifyAnswer = z
+  .object({
+    ok: z.boolean(),
+    lines: z.number(),
+    anchor: link.describe('The last line that has expired; place 0: none has.'),
+    head: link.describe(
+      'The last line. Note it elsewhere: it shows whether an older copy of the store was put in place.',
+    ),
+    problems: z.array(
+      z.object({
+        seq: z.number(),
+        problem: z.enum(['changed', 'missing', 'misplaced', 'added', 'chain']),
+        through: z.number().optional(),
+      }),
+    ),
+  })
+  .meta({ id: 'AuditVerification' })
 
 export const problemAnswer = z
   .object({

@@ -1,6 +1,7 @@
 import type { z } from 'zod'
 import { GatewayError } from '../errors.ts'
 import type { Exchange } from '../http/exchange.ts'
+import type { Origin } from '../records/audit-event.ts'
 import { problemsOf } from '../workspaces/settings.ts'
 
 /** One endpoint of `/api`. The table of these is the whole API; its description is made from them too. */
@@ -22,6 +23,8 @@ export interface ApiCall {
   readonly params: Readonly<Record<string, string>>
   readonly query: unknown
   readonly body: unknown
+  /** Who asks, for the audit. */
+  readonly by: Origin
 }
 
 /** A route whose handler gets its query and body parsed, with their types. */
@@ -33,6 +36,7 @@ export function route<Query extends z.ZodType = z.ZodUndefined, Body extends z.Z
       params: Readonly<Record<string, string>>
       query: z.output<Query>
       body: z.output<Body>
+      by: Origin
     }) => Promise<unknown>
   },
 ): Route {
@@ -40,7 +44,12 @@ export function route<Query extends z.ZodType = z.ZodUndefined, Body extends z.Z
   return {
     ...definition,
     handle: (call) =>
-      handle({ params: call.params, query: parsed(query, call.query, 'query'), body: parsed(body, call.body, 'body') }),
+      handle({
+        params: call.params,
+        by: call.by,
+        query: parsed(query, call.query, 'query'),
+        body: parsed(body, call.body, 'body'),
+      }),
   }
 }
 
@@ -58,7 +67,8 @@ export async function runRoute(routes: readonly Route[], exchange: Exchange, aut
   }
   const body = found.body === undefined ? undefined : await readJson(exchange)
   const query = found.query === undefined ? undefined : Object.fromEntries(new URLSearchParams(exchange.query))
-  const answer = await found.handle({ params: matchPath(found.path, exchange.path) ?? {}, query, body })
+  const by: Origin = { actor: 'admin_key', clientAddress: exchange.clientAddress, requestId: exchange.requestId }
+  const answer = await found.handle({ params: matchPath(found.path, exchange.path) ?? {}, query, body, by })
   exchange.send(
     answer === undefined ? { status: found.status } : { status: found.status, body: JSON.stringify(answer) },
   )

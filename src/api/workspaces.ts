@@ -40,7 +40,7 @@ export function workspaceRoutes({ manager, publicUrl }: WorkspaceRoutesOptions):
       status: 201,
       body: createWorkspaceBody,
       answer: workspaceAnswer,
-      handle: async ({ body }) => view((await manager.create(body, { keptBy: 'api', reach: 'operator' })).id),
+      handle: async ({ body, by }) => view((await manager.create(body, { keptBy: 'api', reach: 'operator' }, by)).id),
     }),
     route({
       ...one,
@@ -57,9 +57,9 @@ export function workspaceRoutes({ manager, publicUrl }: WorkspaceRoutesOptions):
       status: 200,
       body: changeWorkspaceBody,
       answer: workspaceAnswer,
-      handle: async ({ params, body }) => {
+      handle: async ({ params, body, by }) => {
         refuseFileKept(manager, idOf(params))
-        return view((await manager.change(idOf(params), body)).id)
+        return view((await manager.change(idOf(params), body, by)).id)
       },
     }),
     route({
@@ -67,9 +67,9 @@ export function workspaceRoutes({ manager, publicUrl }: WorkspaceRoutesOptions):
       method: 'DELETE',
       summary: 'Delete a workspace with its settings; its records stay',
       status: 204,
-      handle: async ({ params }) => {
+      handle: async ({ params, by }) => {
         refuseFileKept(manager, idOf(params))
-        await manager.delete(idOf(params))
+        await manager.delete(idOf(params), by)
       },
     }),
     ...toolRoutes({ manager, publicUrl }),
@@ -85,10 +85,10 @@ function toolRoutes({ manager, publicUrl }: WorkspaceRoutesOptions): readonly Ro
       status: 200,
       body: importBody,
       answer: importAnswer,
-      handle: async ({ params, body }) => {
+      handle: async ({ params, body, by }) => {
         refuseFileKept(manager, idOf(params))
         const before = manager.opened(idOf(params))?.imported
-        const workspace = await manager.import(idOf(params), body)
+        const workspace = await manager.import(idOf(params), body, by)
         const { imported: after, catalog, credentials } = openedOf(manager, workspace.id)
         const changes = compareImports(before ?? { ...after, tools: [] }, after)
         return {
@@ -116,14 +116,14 @@ function toolRoutes({ manager, publicUrl }: WorkspaceRoutesOptions): readonly Ro
       status: 200,
       body: switchToolsBody,
       answer: toolsAnswer,
-      handle: async ({ params, body }) => {
+      handle: async ({ params, body, by }) => {
         refuseFileKept(manager, idOf(params))
         const { catalog } = openedOf(manager, idOf(params))
         const known = new Set(catalog.all.map(({ tool }) => tool.name))
         const unknown = Object.keys(body).filter((name) => !known.has(name))
         if (unknown.length > 0) throw new GatewayError('invalid_request', `There is no tool ${unknown.join(', ')}.`)
         const tools = catalog.all.filter(({ tool, enabled }) => body[tool.name] ?? enabled).map(({ tool }) => tool.name)
-        await manager.change(idOf(params), { tools })
+        await manager.change(idOf(params), { tools }, by)
         return viewTools(openedOf(manager, idOf(params)))
       },
     }),

@@ -6,19 +6,23 @@ import type { Config } from '../config.ts'
 import { readOrMakeKeyFile } from '../crypto/key-file.ts'
 import { fetchDocument } from '../egress/read-document.ts'
 import { createFailedAuthLimit } from '../limits/failed-auth.ts'
+import { auditedRows } from '../manage/audited-rows.ts'
 import { keepFileWorkspaces, slugsInFile } from '../manage/file-workspaces.ts'
 import { type OpenWorkspace, openWorkspace } from '../manage/open-workspace.ts'
 import { TokenManager } from '../manage/token-manager.ts'
 import { WorkspaceManager } from '../manage/workspace-manager.ts'
+import { Audit } from '../records/audit.ts'
+import { Denials } from '../records/denials.ts'
 import { readRecords } from '../records/read-records.ts'
 import { createRecordWriter } from '../records/write-records.ts'
 import { checkKey } from '../store/check-key.ts'
 import { openSqliteStore } from '../store/sqlite-store.ts'
 import { documentBytesMax } from '../tools/document.ts'
-import { createWorkspaceRows } from '../workspaces/workspace-rows.ts'
 import { createDoctor } from './doctor.ts'
 import { type Foundation, type GatewayOptions, layFoundation } from './foundation.ts'
 import { openIssuing } from './issuing.ts'
+import { startRetention } from './retention.ts'
+import { refusalNoter, watched } from './watch.ts'
 
 /** Wrong admin keys of one address in a minute. */
 const ADMIN_KEYS = { max: 60, windowMs: 60_000 }
@@ -44,7 +48,7 @@ export interface StoredGateway extends Gateway {
 export async function assembleGateway(config: Config, options: GatewayOptions = {}): Promise<StoredGateway> {
   const adminKey = readOrMakeKeyFile(join(config.keysDir, 'admin.key')).secret
   const foundation = await layFoundation(config, options)
-  const { keyring, log, egress, now, publicUrl, hostRules } = foundation
+  const { keyring, log, security, egress, now, publicUrl, hostRules } = foundation
   const close: (() => Promise<void> | void)[] = [() => foundation.close()]
   const closing = new AbortController()
   try {
@@ -54,13 +58,20 @@ export async function assembleGateway(config: Config, options: GatewayOptions = 
     const account = await defaultAccount(store)
     const records = createRecordWriter(store, log)
     close.unshift(() => records.close())
+    const audit = new Audit({ store, keyring, now, onEvent: security?.audit })
+    await audit.start()
+    const denials = new Denials({ append: (events) => audit.append(events), log, now })
+    close.unshift(() => denials.flush())
+    const retention = startRetention({ store, audit, config, log, now })
+    close.unshift(() => retention.stop())
     const issuing = await openIssuing({ store, keyring, log, account, publicUrl, now })
     close.unshift(() => issuing.close())
-    const defaults = foundation.openOptions(records.write)
+    const write = watched(records.write, { denials, security })
+    const defaults = foundation.openOptions(write)
     const open = { ...defaults, identity: { ...defaults.identity, issued: issuing.issued } }
     const inFile = slugsInFile(config.workspaces)
     const manager = new WorkspaceManager<OpenWorkspace>({
-      rows: createWorkspaceRows(store, keyring),
+      rows: auditedRows(store, keyring, audit),
       accountId: account.id,
       open: (workspace) => openWorkspace(workspace, open),
       publish: foundation.publish,
@@ -84,16 +95,21 @@ export async function assembleGateway(config: Config, options: GatewayOptions = 
     })
     const app = createApp({
       version: foundation.version,
-      stages: foundation.stages(records.write),
+      stages: foundation.stages(write),
       directory: foundation.directory,
       hostRules,
       publicUrl,
       management: {
         ...{ manager, tokens, adminKey, now, failedAuth: createFailedAuthLimit(ADMIN_KEYS) },
         readLogs: (query) => readRecords(store, query, records),
+        audit: {
+          read: (query) => denials.flush().then(() => audit.read(query)),
+          verify: () => audit.verify(),
+        },
         examine: createDoctor(config, foundation, { manager, defaultAuth: open.defaultAuth, issued: issuing.issued }),
       },
       jwks: () => issuing.parts.keys.jwks,
+      onRefused: refusalNoter({ denials, security }, now),
       isReady: () => answers(store.meta.find('schema_version')),
     })
     return { ...foundation, app, manager, adminKey, close: () => closeAll(closing, close) }

@@ -20,9 +20,11 @@ import { SseSessions } from '../mcp/sse-sessions.ts'
 import { ToolChanges } from '../mcp/tool-changes.ts'
 import { createLog, type Log } from '../records/log.ts'
 import type { WriteRecord } from '../records/record.ts'
+import type { SecurityLog } from '../records/security-log.ts'
 import { WorkspaceDirectory } from '../workspaces/resolve.ts'
 import type { InboundAuthSettings } from '../workspaces/settings.ts'
 import { createStages } from './stages.ts'
+import { openSecurityLog } from './watch.ts'
 
 const STANDARD_OUTPUT = 1
 
@@ -40,6 +42,8 @@ export interface Foundation {
   readonly version: string
   readonly keyring: Keyring
   readonly log: Log
+  /** Undefined when it is off. */
+  readonly security: SecurityLog | undefined
   readonly egress: Egress
   readonly directory: WorkspaceDirectory<OpenWorkspace>
   readonly hostRules: () => HostRules
@@ -65,6 +69,7 @@ export async function layFoundation(
   const { logFormat: format, logLevel: level } = config
   const log = createLog({ format, level, destination: logTo ?? STANDARD_OUTPUT, now })
   const egress = createEgress(wayOut)
+  const security = openSecurityLog(config, { egress, log, now })
   const keySets = new KeySets({ egress, now })
   const directory = new WorkspaceDirectory<OpenWorkspace>()
   const mcp: McpState = {
@@ -81,6 +86,7 @@ export async function layFoundation(
     version,
     keyring,
     log,
+    security,
     egress,
     directory,
     hostRules: () => hostRules,
@@ -123,6 +129,7 @@ export async function layFoundation(
     endStreams: () => mcp.streams.close(),
     close: async () => {
       keySets.close()
+      await security?.close()
       await egress.close()
       await log.close()
     },

@@ -8,6 +8,7 @@ import type { UpstreamSettings } from '../workspaces/settings.ts'
 import type { McpSource, Workspace } from '../workspaces/workspace.ts'
 import type { Gateway } from './assemble.ts'
 import { type GatewayOptions, layFoundation } from './foundation.ts'
+import { refusalNoter, watched } from './watch.ts'
 
 /** One MCP server, and how it is reached. */
 export interface Protected {
@@ -30,7 +31,8 @@ export async function assembleProtect(
   const foundation = await layFoundation(config, options)
   try {
     const { log, now, publicUrl, hostRules } = foundation
-    const write = log.record
+    const { security } = foundation
+    const write = watched(log.record, { security })
     const workspace: Workspace = {
       id: workspaceId(mcp.url, foundation.keyring),
       accountId: 'protect',
@@ -59,6 +61,7 @@ export async function assembleProtect(
       management: undefined,
       jwks: undefined,
       isReady: async () => true,
+      onRefused: refusalNoter({ security }, now),
     })
     return { ...foundation, app }
   } catch (error) {

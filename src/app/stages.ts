@@ -226,11 +226,10 @@ function noteMessage(
     return
   }
   const request = message.kind === 'request' ? message : undefined
-  const { name } = message.params
   record.set({
     method: message.method,
-    // Of a call that is denied too; the name may be anybody’s text.
-    tool: message.method === 'tools/call' && typeof name === 'string' ? name.slice(0, 200) : undefined,
+    // Known already here, so that a refused call says which tool it wanted.
+    tool: toolOf(message),
     protocolVersion: request?.protocolVersion ?? session?.protocolVersion,
     client: request?.client ?? session?.client,
   })

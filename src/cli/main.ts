@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { z } from 'zod'
 import { GatewayError } from '../errors.ts'
+import { auditCommand } from './audit-command.ts'
 import { configCommand } from './config-command.ts'
 import { demoCommand } from './demo-command.ts'
 import { doctorCommand } from './doctor-command.ts'
@@ -29,6 +30,7 @@ export async function main(args: readonly string[]): Promise<void> {
     .addCommand(keyCommand())
     .addCommand(signingKeysCommand())
     .addCommand(logsCommand())
+    .addCommand(auditCommand())
     .addCommand(doctorCommand())
     .addCommand(configCommand())
     .addCommand(testApiCommand())

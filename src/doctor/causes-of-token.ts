@@ -154,7 +154,7 @@ export const TOKEN_CAUSES = {
     meaning: 'This gateway issued the token or API key, and it does not open this workspace.',
     fix: 'Add this workspace to those that it opens (gatehouse token --help), or issue one for it.',
   },
-  api_key_wrong: {
+  api_key_refused: {
     meaning: 'This is not an API key that the gateway knows.',
     fix: 'Copy it again in one piece; a key is shown once, so if it is lost issue another (gatehouse key create).',
   },

@@ -87,7 +87,7 @@ function causeOfIssued(kind: JwtFailureKind, jwt: UnverifiedToken | undefined): 
 
 function causeOfKey(kind: JwtFailureKind): CauseCode {
   if (kind === 'revoked') return 'token_revoked'
-  return kind === 'expired' ? 'token_expired' : 'api_key_wrong'
+  return kind === 'expired' ? 'token_expired' : 'api_key_refused'
 }
 
 /** The verifier that takes a token of this issuer: decided by `iss`, as `identify/` does. */

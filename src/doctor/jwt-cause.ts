@@ -30,7 +30,7 @@ export function causeOfJwtFailure(kind: JwtFailureKind, { header, claims }: Unve
     case 'revoked':
       return 'token_revoked'
     case 'api_key':
-      return 'api_key_wrong'
+      return 'api_key_refused'
     case 'missing_claim':
       return member(claims, 'exp') === undefined ? 'expiry_missing' : 'subject_missing'
   }

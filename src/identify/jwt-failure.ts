@@ -42,31 +42,19 @@ const MESSAGES: Readonly<Record<JwtFailureKind, string>> = {
   api_key: 'Invalid API key',
 }
 
+const KINDS: readonly JwtFailureKind[] = [
+  ...(['malformed', 'type', 'critical', 'algorithm', 'key_id', 'key_source'] as const),
+  ...(['signature', 'issuer', 'audience', 'not_yet_valid', 'expired', 'missing_claim', 'revoked', 'api_key'] as const),
+]
+
 /** A failure with the text of its kind, or a closer one. Neither text may name an expected value. */
 export function jwtFailure(kind: JwtFailureKind, detail: string, message = MESSAGES[kind]): JwtFailure {
   return { ok: false, kind, message, detail }
 }
 
-const KIND_OF_MESSAGE: ReadonlyMap<string, JwtFailureKind> = new Map([
-  [MESSAGES.malformed, 'malformed'],
-  [MESSAGES.type, 'type'],
-  [MESSAGES.critical, 'critical'],
-  [MESSAGES.algorithm, 'algorithm'],
-  [MESSAGES.key_id, 'key_id'],
-  [MESSAGES.key_source, 'key_source'],
-  [MESSAGES.signature, 'signature'],
-  [MESSAGES.issuer, 'issuer'],
-  [MESSAGES.audience, 'audience'],
-  [MESSAGES.not_yet_valid, 'not_yet_valid'],
-  [MESSAGES.expired, 'expired'],
-  [MESSAGES.missing_claim, 'missing_claim'],
-  [MESSAGES.revoked, 'revoked'],
-  [MESSAGES.api_key, 'api_key'],
-])
-
 /** The kind of failure that a text for callers tells; undefined for one that is not of this table. */
 export function kindOfMessage(message: string): JwtFailureKind | undefined {
-  return KIND_OF_MESSAGE.get(message)
+  return KINDS.find((kind) => MESSAGES[kind] === message)
 }
 
 /** A value of the token for `detail`: texts as JSON, so without line breaks, and cut. Of a list, its first ten texts. */

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { GatewayError } from '../errors.ts'
+import { byConfigFile } from '../records/audit-event.ts'
 import type { SourceSettings, WorkspaceSettings } from '../workspaces/settings.ts'
 import type { Workspace } from '../workspaces/workspace.ts'
 import { slugOf, type WorkspaceManager } from './workspace-manager.ts'
@@ -42,8 +43,9 @@ export async function keepFileWorkspaces<Open>(
         `The config file names the workspace ${slug}, which was made by the API. Rename one.`,
       )
     }
-    const { id } = known ?? (await manager.create({ ...settings, slug }, { keptBy: 'file', reach: 'operator' }))
-    if (known !== undefined) await manager.replaceSettings(id, settings)
+    const { id } =
+      known ?? (await manager.create({ ...settings, slug }, { keptBy: 'file', reach: 'operator' }, byConfigFile))
+    if (known !== undefined) await manager.replaceSettings(id, settings, byConfigFile)
     if (source !== undefined) await keepDocument(manager, manager.get(id), source, options)
   }
 }
@@ -55,7 +57,7 @@ async function keepDocument<Open>(
   options: FileWorkspacesOptions,
 ): Promise<void> {
   try {
-    await manager.import(workspace.id, await sourceOf(source))
+    await manager.import(workspace.id, await sourceOf(source), byConfigFile)
   } catch (error) {
     if (!(error instanceof GatewayError) || !isPassing(error)) throw error
     const meanwhile = workspace.document === undefined ? 'It has no tools yet' : 'The last one serves'
@@ -72,7 +74,7 @@ async function retry<Open>(
 ): Promise<void> {
   for (let waitMs = FIRST_WAIT_MS; await options.wait(waitMs); waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS)) {
     try {
-      await manager.import(workspace.id, await sourceOf(source))
+      await manager.import(workspace.id, await sourceOf(source), byConfigFile)
       options.info(`Workspace ${workspace.slug}: its API description was fetched and serves.`)
       return
     } catch (error) {

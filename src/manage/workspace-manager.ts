@@ -1,6 +1,8 @@
+import { isDeepStrictEqual } from 'node:util'
 import { randomId } from '../crypto/random.ts'
 import type { Reach } from '../egress/egress.ts'
 import { GatewayError } from '../errors.ts'
+import { type AuditAction, type AuditEvent, bySystem, type Origin } from '../records/audit-event.ts'
 import { type AccessChange, changedAccess } from '../workspaces/access-settings.ts'
 import type {
   InboundAuthSettings,
@@ -10,13 +12,14 @@ import type {
   WorkspaceSettings,
 } from '../workspaces/settings.ts'
 import type { Workspace, WorkspaceDocument } from '../workspaces/workspace.ts'
+import { workspaceEvent } from './setting-changes.ts'
 
-/** Where workspaces are kept. Every promise resolves only when the change is on disk. */
+/** Where workspaces are kept. Every promise resolves only when the change is on disk, and with it the event of the audit. */
 export interface WorkspaceRows {
   list(): Promise<{ readonly workspaces: readonly Workspace[]; readonly unreadable: readonly Unreadable[] }>
-  insert(workspace: Workspace): Promise<void>
-  update(workspace: Workspace): Promise<void>
-  delete(id: string): Promise<void>
+  insert(workspace: Workspace, event: AuditEvent): Promise<void>
+  update(workspace: Workspace, event: AuditEvent): Promise<void>
+  delete(id: string, event: AuditEvent): Promise<void>
 }
 
 export interface Unreadable {
@@ -55,6 +58,7 @@ export interface WorkspaceChange {
 /**
  * What the API, the CLI and the config file can do with workspaces. Every change is compiled first, kept second and served
  * third: a change that does not work is refused with nothing altered, and one that is acknowledged survives a kill -9.
+ * `by` says in the audit who it was.
  */
 export class WorkspaceManager<Open> {
   readonly #options: ManagerOptions<Open>
@@ -91,11 +95,18 @@ export class WorkspaceManager<Open> {
    * @throws GatewayError `not_found`
    */
   get(reference: string): Workspace {
+    const found = this.find(reference)
+    if (found === undefined) throw new GatewayError('not_found', 'There is no such workspace.')
+    return found
+  }
+
+  /** The same, or undefined. */
+  find(reference: string): Workspace | undefined {
     for (const { workspace } of this.#served.values()) {
       const { id, slug } = workspace
       if (reference === id || reference === slug || reference === `${slug}-${id}`) return workspace
     }
-    throw new GatewayError('not_found', 'There is no such workspace.')
+    return undefined
   }
 
   /** The compiled workspace, undefined when it cannot be served. */
@@ -104,7 +115,11 @@ export class WorkspaceManager<Open> {
   }
 
   /** Makes a workspace, importing its source if it has one. */
-  async create(settings: WorkspaceSettings, made: { keptBy: Workspace['keptBy']; reach: Reach }): Promise<Workspace> {
+  async create(
+    settings: WorkspaceSettings,
+    made: { keptBy: Workspace['keptBy']; reach: Reach },
+    by: Origin = bySystem,
+  ): Promise<Workspace> {
     const document = settings.source === undefined ? undefined : await this.#read(settings.source, made.reach)
     return this.#inTurn(async () => {
       const slug = settings.slug ?? this.#freeSlug(settings.name)
@@ -129,15 +144,18 @@ export class WorkspaceManager<Open> {
         updatedAt: now,
       }
       const open = await this.#options.open(workspace)
-      await this.#options.rows.insert(workspace)
+      const event = workspaceEvent('workspace.created', by, { before: undefined, after: workspace })
+      await this.#options.rows.insert(workspace, event)
       this.#serve(workspace, open)
       return workspace
     })
   }
 
   /** Changes settings; what is not mentioned stays. */
-  change(reference: string, change: WorkspaceChange): Promise<Workspace> {
-    return this.#inTurn(() => this.#replace(reference, (before) => applyChange(before, change)))
+  change(reference: string, change: WorkspaceChange, by: Origin = bySystem): Promise<Workspace> {
+    const given = Object.entries(change).filter(([, value]) => value !== undefined)
+    const action = given.length === 1 && change.tools !== undefined ? 'tools.switched' : 'workspace.changed'
+    return this.#inTurn(() => this.#replace(reference, (before) => applyChange(before, change), { action, by }))
   }
 
   /**
@@ -145,7 +163,7 @@ export class WorkspaceManager<Open> {
    *
    * @throws GatewayError `conflict` for one that the config file keeps: at the next start it would be open again.
    */
-  askForCredential(reference: string, fallback: InboundAuthSettings): Promise<Workspace> {
+  askForCredential(reference: string, fallback: InboundAuthSettings, by: Origin = bySystem): Promise<Workspace> {
     return this.#inTurn(async () => {
       const before = this.get(reference)
       const inbound = before.inbound ?? fallback
@@ -156,46 +174,63 @@ export class WorkspaceManager<Open> {
           `${before.slug} is open to everybody and kept by the config file: set its auth there.`,
         )
       }
-      return this.#replace(reference, (workspace) => ({ ...workspace, inbound: { ...inbound, authType: 'jwt' } }))
+      const closed = { ...inbound, authType: 'jwt' } as const
+      return this.#replace(reference, (workspace) => ({ ...workspace, inbound: closed }), {
+        action: 'workspace.changed',
+        by,
+      })
     })
   }
 
   /** Puts all settings of the config file in place; id, slug and document stay. */
-  replaceSettings(reference: string, settings: Omit<WorkspaceSettings, 'source' | 'slug'>): Promise<Workspace> {
+  replaceSettings(
+    reference: string,
+    settings: Omit<WorkspaceSettings, 'source' | 'slug'>,
+    by: Origin = bySystem,
+  ): Promise<Workspace> {
     const { name, auth, access, rateLimiting, upstream, params, tools } = settings
     return this.#inTurn(() =>
-      this.#replace(reference, (before) => ({
-        ...before,
-        ...{ name, inbound: auth, access, rateLimiting, upstream, params, tools },
-      })),
+      this.#replace(
+        reference,
+        (before) => ({ ...before, ...{ name, inbound: auth, access, rateLimiting, upstream, params, tools } }),
+        { action: 'workspace.changed', by },
+      ),
     )
   }
 
   /** Imports a document again or another one; without a source the URL of the last import is fetched again. */
-  async import(reference: string, source: SourceSettings | undefined): Promise<Workspace> {
+  async import(reference: string, source: SourceSettings | undefined, by: Origin = bySystem): Promise<Workspace> {
     const { id, document, reach } = this.get(reference)
     const from = source ?? (document?.url === undefined ? undefined : { url: document.url })
     if (from === undefined) {
       throw new GatewayError('invalid_request', 'There is no URL to fetch again: give a URL, or the document itself.')
     }
     const read = await this.#read(from, reach)
-    return this.#inTurn(() => this.#replace(id, (before) => ({ ...before, document: read })))
+    const done = { action: 'workspace.imported', by } as const
+    return this.#inTurn(() => this.#replace(id, (before) => ({ ...before, document: read }), done))
   }
 
-  delete(reference: string): Promise<void> {
+  delete(reference: string, by: Origin = bySystem): Promise<void> {
     return this.#inTurn(async () => {
-      const { id } = this.get(reference)
-      await this.#options.rows.delete(id)
-      this.#served.delete(id)
+      const before = this.get(reference)
+      await this.#options.rows.delete(before.id, workspaceEvent('workspace.deleted', by, { before, after: undefined }))
+      this.#served.delete(before.id)
       this.#publish()
     })
   }
 
-  async #replace(reference: string, edit: (before: Workspace) => Workspace): Promise<Workspace> {
+  async #replace(
+    reference: string,
+    edit: (before: Workspace) => Workspace,
+    { action, by }: { readonly action: AuditAction; readonly by: Origin },
+  ): Promise<Workspace> {
     const before = this.get(reference)
-    const after = { ...edit(before), updatedAt: this.#options.now() }
+    const edited = edit(before)
+    // The config file says the same at every start: that is no change.
+    const isRepeated = by.actor === 'config_file' && isSame(edited, before)
+    const after = isRepeated ? before : { ...edited, updatedAt: this.#options.now() }
     const open = await this.#options.open(after)
-    await this.#options.rows.update(after)
+    if (!isRepeated) await this.#options.rows.update(after, workspaceEvent(action, by, { before, after }))
     this.#serve(after, open)
     return after
   }
@@ -229,6 +264,15 @@ export class WorkspaceManager<Open> {
     this.#lastChange = turn.catch(() => undefined)
     return turn
   }
+}
+
+/** Whether they differ in times only. */
+function isSame(one: Workspace, other: Workspace): boolean {
+  // As they are kept: what is undefined is not there.
+  const settings = ({ updatedAt: _updatedAt, document: _document, ...rest }: Workspace) =>
+    JSON.parse(JSON.stringify(rest))
+  if (one.document?.text !== other.document?.text || one.document?.url !== other.document?.url) return false
+  return isDeepStrictEqual(settings(one), settings(other))
 }
 
 function applyChange(before: Workspace, change: WorkspaceChange): Workspace {

@@ -59,6 +59,39 @@ const MIGRATIONS: readonly Migration[] = [
     ],
   },
   {
+    version: 3,
+    statements: [
+      // The places are given by the chain, not by SQLite: a missing one is a missing line.
+      `create table audit (
+        seq integer primary key not null,
+        at integer not null,
+        action text not null,
+        outcome text not null check (outcome = 'ok' or outcome = 'denied' or outcome = 'failed'),
+        actor text not null,
+        issuer text,
+        subject text,
+        target_kind text,
+        target_id text,
+        target text,
+        detail text not null,
+        reason text,
+        client_address text,
+        request_id text,
+        count integer not null,
+        previous_hash text not null,
+        hash text not null
+      ) strict`,
+      `create table audit_chain (
+        id integer primary key not null check (id = 1),
+        anchor_seq integer not null,
+        anchor_hash text not null,
+        head_seq integer not null,
+        head_hash text not null,
+        proof text not null
+      ) strict`,
+    ],
+  },
+  {
     version: 4,
     statements: [
       `create table accounts (

@@ -11,6 +11,8 @@ export interface Tables {
   signing_keys: SigningKeyRow
   issued: IssuedRow
   issued_workspaces: IssuedWorkspaceRow
+  audit: AuditRow
+  audit_chain: AuditChainTable
 }
 
 /** What the store knows of itself. */
@@ -110,3 +112,41 @@ export interface RecordsTable {
 export type RecordRow = Selectable<RecordsTable>
 /** A record that has no place in the order yet. Every column has to be given: a missing one would be NULL in silence. */
 export type NewRecordRow = Omit<RecordRow, 'seq'>
+
+/** One line of the audit. `hash` covers every other column, `previous_hash` among them. */
+export interface AuditRow {
+  /** Without gaps, given by the chain. */
+  readonly seq: number
+  readonly at: number
+  readonly action: string
+  readonly outcome: 'ok' | 'denied' | 'failed'
+  readonly actor: string
+  readonly issuer: string | null
+  readonly subject: string | null
+  readonly target_kind: string | null
+  readonly target_id: string | null
+  readonly target: string | null
+  /** JSON text. */
+  readonly detail: string
+  readonly reason: string | null
+  readonly client_address: string | null
+  readonly request_id: string | null
+  readonly count: number
+  readonly previous_hash: string
+  readonly hash: string
+}
+
+/** Where the audit begins (after the last line that retention has deleted) and where it ends. */
+export interface AuditChainRow {
+  readonly anchor_seq: number
+  readonly anchor_hash: string
+  readonly head_seq: number
+  readonly head_hash: string
+  /** HMAC over the other columns. */
+  readonly proof: string
+}
+
+/** The only row has the id 1. */
+export interface AuditChainTable extends AuditChainRow {
+  readonly id: number
+}

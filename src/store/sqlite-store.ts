@@ -4,9 +4,10 @@ import { issuedTable } from './issued-table.ts'
 import { migrate } from './migrations.ts'
 import { RECORD_COLUMNS } from './record-text.ts'
 import type { Tables } from './schema.ts'
+import { auditTable } from './sqlite-audit.ts'
 import { SqliteClient } from './sqlite-client.ts'
 import { sqliteDialect } from './sqlite-dialect.ts'
-import type { MetaTable, RecordTable, SigningKeyTable, Store, WorkspaceTable } from './store.ts'
+import type { ChangeTables, MetaTable, RecordTable, SigningKeyTable, Store, WorkspaceTable } from './store.ts'
 
 const APPEND_RECORD = `insert into records (${RECORD_COLUMNS.join(', ')}) values (${RECORD_COLUMNS.map(() => '?').join(', ')})`
 
@@ -21,17 +22,17 @@ export async function openSqliteStore(options: { readonly folder: string }): Pro
   const database = new Kysely<Tables>({ dialect: sqliteDialect(client) })
   try {
     await migrate(database)
-    const meta = metaTable(database)
-    await meta.keepFirst('installation_id', randomId(16))
+    const tables = changeTables(database)
+    await tables.meta.keepFirst('installation_id', randomId(16))
     return {
-      meta,
+      ...tables,
       accounts: {
         list: () => database.selectFrom('accounts').selectAll().orderBy('created_at').orderBy('id').execute(),
       },
-      workspaces: workspaceTable(database),
       records: recordTable(database, client),
       signingKeys: signingKeyTable(database),
       issued: issuedTable(database, client),
+      transaction: (work) => database.transaction().execute((transaction) => work(changeTables(transaction))),
       // In turn, like any other statement; Kysely's own `destroy` would make later calls fail with errors of its own.
       close: () => database.connection().execute(() => client.close()),
     }
@@ -39,6 +40,10 @@ export async function openSqliteStore(options: { readonly folder: string }): Pro
     await client.close()
     throw error
   }
+}
+
+function changeTables(database: Kysely<Tables>): ChangeTables {
+  return { meta: metaTable(database), workspaces: workspaceTable(database), audit: auditTable(database) }
 }
 
 function metaTable(database: Kysely<Tables>): MetaTable {
@@ -123,6 +128,26 @@ function recordTable(database: Kysely<Tables>, client: SqliteClient): RecordTabl
         .deleteFrom('records')
         .where('seq', '<=', (oldest) =>
           oldest.selectFrom('records').select((of) => of(of.fn.max('seq'), '-', of.val(keep)).as('seq')),
+        )
+        .executeTakeFirst()
+      return Number(numDeletedRows)
+    },
+    async expire({ before, limit }) {
+      // By place, since only that has an index: the oldest lines stand first.
+      const oldest = database.selectFrom('records').select(['seq', 'at']).orderBy('seq').limit(limit)
+      const kept = database.selectFrom(oldest.as('oldest')).where('at', '>=', before)
+      const { numDeletedRows } = await database
+        .deleteFrom('records')
+        .where('seq', 'in', (of) => of.selectFrom(oldest.as('old')).select('old.seq'))
+        .where((of) =>
+          of.or([
+            of.not(of.exists(kept.select('seq'))),
+            of(
+              'seq',
+              '<',
+              kept.select((first) => first.fn.min('seq').as('seq')),
+            ),
+          ]),
         )
         .executeTakeFirst()
       return Number(numDeletedRows)

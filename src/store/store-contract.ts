@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import { createKeyring } from '../crypto/keyring.ts'
 import { GatewayError } from '../errors.ts'
+import { auditContract } from './audit-contract.ts'
 import { checkKey } from './check-key.ts'
 import { issuedContract } from './issued-contract.ts'
 import { recordText } from './record-text.ts'
@@ -75,6 +76,7 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
     accountContract(open)
     workspaceContract(open)
     recordContract(open)
+    auditContract(open)
     keyContract(open)
     issuedContract(open)
 

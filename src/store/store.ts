@@ -1,4 +1,13 @@
-import type { AccountRow, IssuedRow, IssuedWorkspaceRow, RecordRow, SigningKeyRow, WorkspaceRow } from './schema.ts'
+import type {
+  AccountRow,
+  AuditChainRow,
+  AuditRow,
+  IssuedRow,
+  IssuedWorkspaceRow,
+  RecordRow,
+  SigningKeyRow,
+  WorkspaceRow,
+} from './schema.ts'
 
 /**
  * Everything that outlives the process. What a promise of it acknowledges survives `kill -9` and a loss of power.
@@ -6,15 +15,25 @@ import type { AccountRow, IssuedRow, IssuedWorkspaceRow, RecordRow, SigningKeyRo
  * Every call may throw a GatewayError: `unavailable` (the disk is full, the store is closed), `internal` (a bad value), or
  * what is said at the call. Every engine runs `store-contract.ts`.
  */
-export interface Store {
-  readonly meta: MetaTable
+export interface Store extends ChangeTables {
   readonly accounts: AccountTable
-  readonly workspaces: WorkspaceTable
   readonly records: RecordTable
   readonly signingKeys: SigningKeyTable
   readonly issued: IssuedTable
+  /**
+   * Runs the work in one transaction: all of its statements or, when it rejects, none. Only the tables that it is given may
+   * be used in it: the store's own wait for its end, so it would wait for itself.
+   */
+  transaction<Result>(work: (tables: ChangeTables) => Promise<Result>): Promise<Result>
   /** Waits for what was begun, then lets go of the files. A second call does nothing. */
   close(): Promise<void>
+}
+
+/** What a change may touch together with the line of the audit that tells of it. */
+export interface ChangeTables {
+  readonly meta: MetaTable
+  readonly workspaces: WorkspaceTable
+  readonly audit: AuditTable
 }
 
 /** What the store knows of itself: schema version, installation id, key check. */
@@ -93,6 +112,41 @@ export interface RecordTable {
   read(filter: RecordFilter): Promise<RecordRow[]>
   /** Deletes the oldest, so that at most `keep` are left. Gives the number of deleted rows. */
   trim(options: { readonly keep: number }): Promise<number>
+  /**
+   * Deletes the oldest lines that began before `before` (milliseconds since the epoch), up to the first that did not.
+   * Gives the number of deleted rows, at most `limit`.
+   */
+  expire(options: { readonly before: number; readonly limit: number }): Promise<number>
+}
+
+/** The lines of the audit as they are: `records/audit-chain.ts` knows how they hang together. */
+export interface AuditTable {
+  /** Where the chain begins and ends; undefined when there is none yet. In a transaction nobody else can change it. */
+  chain(): Promise<AuditChainRow | undefined>
+  keepChain(chain: AuditChainRow): Promise<void>
+  /** The highest place of any line, 0 when there is none. */
+  lastSeq(): Promise<number>
+  /** @throws GatewayError `conflict` when a place is taken. */
+  append(rows: readonly AuditRow[]): Promise<void>
+  /** The newest that fit the filter, or with `after` the oldest; always in the order of `seq`. */
+  read(filter: AuditFilter): Promise<AuditRow[]>
+  /** Deletes the lines up to this place. Gives their number. */
+  deleteThrough(seq: number): Promise<number>
+}
+
+/** Every field that is set must match. `before` and `after` are places, exclusive; `since` is a time, inclusive. */
+export interface AuditFilter {
+  readonly action?: string | undefined
+  readonly outcome?: AuditRow['outcome'] | undefined
+  readonly actor?: string | undefined
+  readonly issuer?: string | undefined
+  readonly subject?: string | undefined
+  readonly targetId?: string | undefined
+  readonly requestId?: string | undefined
+  readonly since?: number | undefined
+  readonly before?: number | undefined
+  readonly after?: number | undefined
+  readonly limit: number
 }
 
 /** Every field that is set must match. `before` and `after` are exclusive. */

@@ -3,7 +3,7 @@ import type { Keyring } from '../crypto/keyring.ts'
 import { seal, unseal } from '../crypto/seal.ts'
 import { GatewayError } from '../errors.ts'
 import type { WorkspaceRow } from '../store/schema.ts'
-import type { Store } from '../store/store.ts'
+import type { ChangeTables } from '../store/store.ts'
 import { accessSettings } from './access-settings.ts'
 import {
   inboundAuthSettings,
@@ -50,8 +50,8 @@ const sealedSettings = z.strictObject({
   params: paramsSettings,
 })
 
-/** The workspaces of this store, under this key. */
-export function createWorkspaceRows(store: Store, keyring: Keyring): WorkspaceRows {
+/** The workspaces of this store, or of a transaction on it, under this key. */
+export function createWorkspaceRows(store: Pick<ChangeTables, 'workspaces'>, keyring: Keyring): WorkspaceRows {
   return {
     async list() {
       const workspaces: Workspace[] = []

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { securityLoggingSettings, securityWebhookSettings } from '../../src/config/security-logging.ts'
 import { AUTH_NAMES, configSchema, OPTION_NAMES } from '../../src/config.ts'
 import { accessSettings, ruleSettings } from '../../src/workspaces/access-settings.ts'
 import {
@@ -22,6 +23,12 @@ export function configReference(): string {
     '## The gateway',
     '',
     table(['key', 'environment', 'flag', 'default', 'meaning'], gatewayRows()),
+    '## `securityLogging`',
+    '',
+    table(['key', 'default', 'meaning'], rows(securityLoggingSettings)),
+    '### `securityLogging.webhook`',
+    '',
+    table(['key', 'default', 'meaning'], rows(securityWebhookSettings)),
     '## `auth.jwt`: one verifier of callers, or a list',
     '',
     'Exactly one of `secret`, `publicKey`, `jwksUrl`. Which verifier takes a token is decided by its `iss`.',

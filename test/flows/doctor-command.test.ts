@@ -77,7 +77,7 @@ suite('POST /api/doctor', () => {
       await inside('shop', 'token_revoked')
     }
     const token = 'mcp_sk_not-a-key-of-this-gateway-0123456789'
-    assertNames(await ask(gateway, { workspace: 'shop', token }), 'api_key_wrong', [token])
+    assertNames(await ask(gateway, { workspace: 'shop', token }), 'api_key_refused', [token])
   })
 
   test('asks the provider whose key set the workspace trusts', async () => {

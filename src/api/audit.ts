@@ -1,0 +1,40 @@
+import type { AuditFilter } from '../store/store.ts'
+import { auditAnswer, auditQuery, verifyAnswer } from './contract.ts'
+import { type Route, route } from './routes.ts'
+
+export interface AuditRoutesOptions {
+  /** The id of the workspace with this id or slug; of one that is gone, what was given. */
+  readonly workspaceId: (reference: string) => string
+  /** Lines in the order in which they happened, newest last. */
+  readonly read: (query: AuditFilter) => Promise<readonly unknown[]>
+  readonly verify: () => Promise<unknown>
+}
+
+/** The audit in `/api`. */
+export function auditRoutes({ workspaceId, read, verify }: AuditRoutesOptions): readonly Route[] {
+  return [
+    route({
+      method: 'GET',
+      path: '/api/audit',
+      summary: 'Read the audit: who changed what, and who was refused, newest last',
+      status: 200,
+      query: auditQuery,
+      answer: auditAnswer,
+      handle: async ({ query: { workspace, since, ...query } }) => ({
+        lines: await read({
+          ...query,
+          since: since === undefined ? undefined : Date.parse(since),
+          targetId: workspace === undefined ? undefined : workspaceId(workspace),
+        }),
+      }),
+    }),
+    route({
+      method: 'GET',
+      path: '/api/audit/verify',
+      summary: 'Check that no line of the audit was changed, removed, added or moved',
+      status: 200,
+      answer: verifyAnswer,
+      handle: async () => verify(),
+    }),
+  ]
+}

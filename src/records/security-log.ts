@@ -1,0 +1,85 @@
+import type { AuditEvent } from './audit-event.ts'
+import type { RecordLine } from './record.ts'
+import {
+  eventNameOf,
+  eventOfAudit,
+  eventOfRecord,
+  reaches,
+  type SecurityEvent,
+  type SecurityLevel,
+} from './security-event.ts'
+
+const SEEN_CALLERS_MAX = 10_000
+const SEEN_MS = 60_000
+
+/** Where events go: a file, a webhook, the ordinary log. Never throws and never waits. */
+export interface SecuritySink {
+  take(event: SecurityEvent): void
+  /** Resolves when what was taken is out, or the sink has given up on it. */
+  close(): Promise<void>
+}
+
+export interface SecurityLogOptions {
+  /** Least level that is told. */
+  readonly level: SecurityLevel
+  readonly sinks: readonly SecuritySink[]
+  /** So many failures in a window are an alert of their own; at most one a window. */
+  readonly alerts: { readonly failures: number; readonly windowMs: number }
+  readonly now: () => number
+}
+
+/** Tells whoever watches over the gateway what concerns its security. */
+export interface SecurityLog {
+  record(line: RecordLine): void
+  audit(event: AuditEvent): void
+  close(): Promise<void>
+}
+
+export function createSecurityLog({ level, sinks, alerts, now }: SecurityLogOptions): SecurityLog {
+  /** Caller and workspace to the time when they were last told of; a full map is emptied, so some are told twice. */
+  const seen = new Map<string, number>()
+  let window = { from: 0, failures: 0 }
+
+  const tell = (event: SecurityEvent) => {
+    if (!reaches(event.level, level)) return
+    for (const sink of sinks) sink.take(event)
+  }
+
+  function isNews({ workspaceId, issuer, subject }: RecordLine, at: number): boolean {
+    const caller = `${workspaceId}\n${issuer}\n${subject}`
+    const last = seen.get(caller)
+    if (last !== undefined && at - last < SEEN_MS) return false
+    if (seen.size >= SEEN_CALLERS_MAX) seen.clear()
+    seen.set(caller, at)
+    return true
+  }
+
+  function countFailure(at: number): void {
+    if (at - window.from >= alerts.windowMs) window = { from: at, failures: 0 }
+    window.failures += 1
+    if (window.failures !== alerts.failures) return
+    const detail = `${alerts.failures} requests were refused within ${alerts.windowMs / 1000} s`
+    tell({ time: new Date(at).toISOString(), level: 'error', event: 'alert', count: alerts.failures, detail })
+  }
+
+  return {
+    record(line) {
+      const name = eventNameOf(line)
+      if (name === undefined) return
+      const at = now()
+      if (name === 'auth_success') {
+        if (reaches('info', level) && isNews(line, at)) tell(eventOfRecord(name, line, at))
+        return
+      }
+      tell(eventOfRecord(name, line, at))
+      if (name !== 'session_not_found' && line.code !== 'missing_token') countFailure(at)
+    },
+    audit(event) {
+      // Denials come as records, one by one.
+      if (event.action !== 'access.denied' && event.by.actor !== 'system') tell(eventOfAudit(event, now()))
+    },
+    async close() {
+      await Promise.all(sinks.map((sink) => sink.close()))
+    },
+  }
+}
