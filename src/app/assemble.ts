@@ -106,7 +106,7 @@ export async function assembleGateway(config: Config, options: GatewayOptions = 
           read: (query) => denials.flush().then(() => audit.read(query)),
           verify: () => audit.verify(),
         },
-        examine: createDoctor(config, foundation, { manager, defaultAuth: open.defaultAuth }),
+        examine: createDoctor(config, foundation, { manager, defaultAuth: open.defaultAuth, issued: issuing.issued }),
       },
       jwks: () => issuing.parts.keys.jwks,
       onRefused: refusalNoter({ denials, security }, now),

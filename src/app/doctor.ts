@@ -12,20 +12,25 @@ import type { Foundation } from './foundation.ts'
 /** All probes together: less than the command waits for us. */
 const DEADLINE_MS = 45_000
 
+interface Inner extends Pick<Inside, 'issued'> {
+  readonly manager: WorkspaceManager<OpenWorkspace>
+  /** What counts for a workspace that says nothing about callers. */
+  readonly defaultAuth: InboundAuthSettings
+}
+
 /** The doctor inside the gateway: the settings of a workspace first, then what the URL looks like from here. */
 export function createDoctor(
   config: Config,
   foundation: Pick<Foundation, 'egress' | 'now' | 'publicUrl' | 'hostRules'>,
-  {
-    manager,
-    defaultAuth,
-  }: { readonly manager: WorkspaceManager<OpenWorkspace>; readonly defaultAuth: InboundAuthSettings },
+  { manager, defaultAuth, issued }: Inner,
 ): Examine {
   const { egress, now, publicUrl, hostRules } = foundation
   const insideOf = (reference: string): Inside => {
     const workspace = manager.get(reference)
     const limits = workspace.rateLimiting ?? config.rateLimiting
     return {
+      workspaceId: workspace.id,
+      issued,
       auth: workspace.inbound ?? defaultAuth,
       isDevelopment: config.isDevelopment,
       isServed: manager.opened(reference) !== undefined,

@@ -94,14 +94,6 @@ export const TOKEN_CAUSES = {
     meaning: 'The token has expired.',
     fix: 'Get a new one, and let the client refresh it. If it is new, compare the clocks.',
   },
-  token_revoked: {
-    meaning: 'The token was issued by this gateway, and has been revoked or no longer opens this workspace.',
-    fix: 'Issue another one: gatehouse token create, with this workspace; or associate it again.',
-  },
-  api_key_refused: {
-    meaning: 'The API key is unknown here, has ended or was revoked, or does not open this workspace.',
-    fix: 'Look at gatehouse key list, and make one that opens this workspace: gatehouse key create.',
-  },
   token_not_yet_valid: {
     meaning: 'The token is not valid yet (nbf).',
     fix: 'Wait, or set the clocks of issuer and gateway; clockToleranceSeconds bridges a few seconds.',
@@ -124,7 +116,7 @@ export const TOKEN_CAUSES = {
   },
   audience_other_workspace: {
     meaning: 'The token was issued for another workspace of this gateway.',
-    fix: 'Ask for a token with this workspace’s URL as resource.',
+    fix: 'Ask for a token with this workspace’s URL as resource; if the gateway issued it, let it open this workspace too.',
   },
   audience_slash: {
     meaning: 'The token’s audience differs in slashes only, and audiences are compared letter by letter.',
@@ -153,6 +145,18 @@ export const TOKEN_CAUSES = {
   scope_missing: {
     meaning: 'The token is good and lacks a scope that the call needs.',
     fix: 'Ask for these scopes when getting the token, and let the issuer grant them to this client.',
+  },
+  token_revoked: {
+    meaning: 'The token or API key was revoked, or this gateway does not know it any more.',
+    fix: 'Issue a new one (gatehouse token create, gatehouse key create) and give the client that.',
+  },
+  token_not_associated: {
+    meaning: 'This gateway issued the token or API key, and it does not open this workspace.',
+    fix: 'Add this workspace to those that it opens (gatehouse token --help), or issue one for it.',
+  },
+  api_key_refused: {
+    meaning: 'This is not an API key that the gateway knows.',
+    fix: 'Copy it again in one piece; a key is shown once, so if it is lost issue another (gatehouse key create).',
   },
   authorization_stripped: {
     meaning: 'The Authorization header was sent and did not arrive: something on the way strips it.',

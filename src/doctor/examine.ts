@@ -1,12 +1,14 @@
 import { GatewayError } from '../errors.ts'
-import { jwtFailure, quoted } from '../identify/jwt-failure.ts'
+import type { IssuedCredentials } from '../identify/issued.ts'
+import { type JwtFailureKind, jwtFailure, quoted } from '../identify/jwt-failure.ts'
 import { createJwtVerifier, type JwtVerifier, listOf } from '../identify/jwt-verifier.ts'
 import { KeySet } from '../identify/key-set.ts'
 import { member, type UnverifiedToken } from '../identify/unverified-token.ts'
 import type { InboundAuthSettings, JwtIssuerSettings } from '../workspaces/settings.ts'
+import type { CauseCode } from './causes.ts'
 import { checkTokenAudience, checkTokenIssuer } from './check-issuer.ts'
 import { checkSettings, type Surface } from './check-settings.ts'
-import { checkKind, checkTimes, lookAtToken } from './check-token.ts'
+import { checkKind, checkTimes, lookAtToken, type TokenFacts } from './check-token.ts'
 import type { Complaint } from './diagnose.ts'
 import { causeOfJwtFailure } from './jwt-cause.ts'
 import { checkKeySet } from './keys.ts'
@@ -18,6 +20,9 @@ import { shown } from './urls.ts'
 export interface Inside extends Surface {
   /** What counts for this workspace. */
   readonly auth: InboundAuthSettings
+  readonly workspaceId: string
+  /** Knows the tokens and API keys that this gateway issued. */
+  readonly issued: IssuedCredentials
   /** NODE_ENV is `test` or `development`. */
   readonly isDevelopment: boolean
 }
@@ -41,8 +46,10 @@ export async function examineWorkspace(
 
 async function examineToken(inside: Inside, content: string, world: World): Promise<readonly Check[]> {
   const { auth } = inside
-  const { checks, jwt } = lookAtToken(content)
+  const { checks, jwt, text } = lookAtToken(content)
   if (auth.authType === 'none') return [...checks, failed('settings', 'token_not_checked', 'authType is none.')]
+  const ofOurs = await examineIssued(inside, { text, jwt })
+  if (ofOurs !== undefined) return [...checks.filter(({ cause }) => cause !== 'token_opaque'), ofOurs]
   if (jwt === undefined) return checks
   const settings = settingsFor(auth.jwt, member(jwt.claims, 'iss'))
   if (settings === undefined) {
@@ -53,6 +60,34 @@ async function examineToken(inside: Inside, content: string, world: World): Prom
   if (verifier instanceof GatewayError) return [...checks, failed('settings', 'workspace_not_served', verifier.message)]
   const reason = await reasonOf(verifier, settings, jwt, { inside, world })
   return [...checks, passed('expected', expectedText(settings)), reason]
+}
+
+/** A token or an API key that we issued: found by what it says, checked by what we know of it. Undefined for any other. */
+async function examineIssued(
+  { issued, workspaceId, auth }: Inside,
+  { text, jwt }: Pick<TokenFacts, 'text' | 'jwt'>,
+): Promise<Check | undefined> {
+  const isKey = jwt === undefined && text !== undefined && issued.takesKey({ kind: 'bearer', token: text })
+  if (!isKey && (jwt === undefined || !issued.takes(jwt))) return undefined
+  const verified = isKey ? issued.callerOfKey(text, workspaceId) : jwt && (await issued.verify(jwt, workspaceId))
+  if (verified === undefined) return undefined
+  if (!verified.ok) {
+    const cause = causeOfIssued(verified.kind, jwt)
+    return failed('issued', cause, `${verified.detail}.`)
+  }
+  const [first, ...others] = auth.jwt
+  const required = first?.requiredScopes.filter((scope) => others.every((each) => each.requiredScopes.includes(scope)))
+  return checkScopes(verified.caller.scopes, required ?? [])
+}
+
+function causeOfIssued(kind: JwtFailureKind, jwt: UnverifiedToken | undefined): CauseCode {
+  if (kind === 'audience') return 'token_not_associated'
+  return jwt === undefined ? causeOfKey(kind) : causeOfJwtFailure(kind, jwt)
+}
+
+function causeOfKey(kind: JwtFailureKind): CauseCode {
+  if (kind === 'revoked') return 'token_revoked'
+  return kind === 'expired' ? 'token_expired' : 'api_key_refused'
 }
 
 /** The verifier that takes a token of this issuer: decided by `iss`, as `identify/` does. */

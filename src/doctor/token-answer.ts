@@ -69,6 +69,9 @@ function causeOfText(challenge: Challenge | undefined): CauseCode {
   if (/required userId claim/i.test(text)) return 'subject_missing'
   if (/required exp claim/i.test(text)) return 'expiry_missing'
   if (/missing key id/i.test(text)) return 'key_id_absent'
+  if (text.startsWith('Invalid API key')) return 'api_key_refused'
+  if (/not valid for this server/i.test(text)) return 'token_not_associated'
+  if (/revoked/i.test(text)) return 'token_revoked'
   if (/expired/i.test(text)) return 'token_expired'
   return 'token_refused'
 }

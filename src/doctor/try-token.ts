@@ -50,8 +50,9 @@ export async function tryToken(world: World, trial: Trial): Promise<Tried> {
   const withNonsense = isOpen ? await askInitialize(world, url, { authorization: `Bearer ${NONSENSE}` }) : undefined
   const read = readTokenAnswer({ anonymous, withToken, withNonsense }, token.jwt)
   const own = read.isAccepted ? issuedTooEarly(world, trial) : await findReasons(world, trial, read)
-  // What is taken is a token, whatever it looks like from here.
-  const form = token.checks.filter((check) => check.ok || check.name !== 'token' || !read.isAccepted)
+  // What the endpoint takes, or knows as a key, is a credential, whatever it looks like from here.
+  const isCredential = read.isAccepted || (token.jwt === undefined && ABOUT_KEYS.has(read.check.cause))
+  const form = token.checks.filter((check) => check.ok || check.name !== 'token' || !isCredential)
   const checks = [...form, ...inOrder(read, own, form)]
   return { checks, isAccepted: read.isAccepted, answer: withToken, headers }
 }
@@ -77,7 +78,10 @@ async function findReasons(world: World, trial: Trial, read: TokenAnswer | undef
   const cause = read?.check.cause
   if (cause === 'scope_missing' || cause === 'authorization_stripped' || cause === 'rate_limited') return []
   const servers = metadata?.document?.authorization_servers ?? []
-  const fromElsewhere = checkTokenIssuer(jwt, servers)
+  const resource = metadata?.document?.resource ?? shown(trial.url)
+  // What the gateway issued itself names its address as the issuer, which is no authorization server.
+  const isOwn = resource.startsWith(`${member(jwt.claims, 'iss')}/`)
+  const fromElsewhere = isOwn ? undefined : checkTokenIssuer(jwt, servers)
   // A gateway that checks with a shared secret can name an issuer that publishes keys all the same.
   const bySecret = keySet !== undefined || read?.kind === 'algorithm' ? checkSecretSigned(jwt) : undefined
   const isKnown = fromElsewhere === undefined && servers[0] === member(jwt.claims, 'iss')
@@ -103,6 +107,8 @@ function audienceReason({ token, url, metadata }: Trial, read: TokenAnswer | und
   const resource = metadata?.document?.resource ?? shown(url)
   return checkTokenAudience(token.jwt, { accepted: [resource], endpoint: url })
 }
+
+const ABOUT_KEYS: ReadonlySet<string | null> = new Set(['token_not_associated', 'token_revoked', 'token_expired'])
 
 /** The checks that look at what a kind of refusal is about. */
 const ABOUT: Readonly<Record<JwtFailureKind, readonly string[]>> = {

@@ -7,7 +7,7 @@ import { startGateway, type TestGateway } from '../../src/testing/start-gateway.
 import { seconds, startProvider } from './doctor-provider.ts'
 import { assertNames, closedPort, secretsOf } from './doctor-stand.ts'
 import { Folder } from './gatehouse-process.ts'
-import { adminOf, send } from './http.ts'
+import { adminOf, send, textAt } from './http.ts'
 
 const ask = async (gateway: TestGateway, body: unknown) => {
   const answered = await adminOf(gateway.url, gateway.adminKey)('POST', '/api/doctor', body)
@@ -51,6 +51,33 @@ suite('POST /api/doctor', () => {
       assert.ok(findings(report).includes(shows), `${shows} is not in ${findings(report)}`)
     }
     assert.doesNotMatch(gateway.log.join(''), /eyJ/)
+  })
+
+  test('knows what the gateway issued itself', async () => {
+    await using gateway = await startGateway()
+    await gateway.makeWorkspace({ name: 'Shop', auth: testCallers().auth })
+    await gateway.makeWorkspace({ name: 'Other', auth: testCallers().auth })
+    const admin = adminOf(gateway.url, gateway.adminKey)
+    const issue = async (noun: 'tokens' | 'keys') => {
+      const body = { ...(noun === 'keys' ? { name: 'x' } : { description: 'x' }), workspaces: ['shop'] }
+      const issued = (await admin('POST', `/api/${noun}`, body)).body
+      return { id: textAt(issued, 'id'), value: textAt(issued, 'value') }
+    }
+    for (const noun of ['tokens', 'keys'] as const) {
+      const { id, value: token } = await issue(noun)
+      const inside = async (workspace: string, cause: string) =>
+        assertNames(await ask(gateway, { workspace, token }), cause, secretsOf(token))
+      await inside('shop', 'ok')
+      await inside('other', 'token_not_associated')
+      const url = textAt((await admin('GET', '/api/workspaces/other')).body, 'url')
+      const outside = await ask(gateway, { url, token })
+      assertNames(outside, noun === 'keys' ? 'token_not_associated' : 'audience_other_workspace', secretsOf(token))
+      assert.ok(outside.checks.every(({ cause }) => cause !== 'issuer_wrong'))
+      assert.equal((await admin('POST', `/api/${noun}/${id}/revoke`)).status, 200)
+      await inside('shop', 'token_revoked')
+    }
+    const token = 'mcp_sk_not-a-key-of-this-gateway-0123456789'
+    assertNames(await ask(gateway, { workspace: 'shop', token }), 'api_key_refused', [token])
   })
 
   test('asks the provider whose key set the workspace trusts', async () => {
