@@ -43,7 +43,8 @@ export function issueRoute<Body extends z.ZodType>(named: Named<Body>, options: 
     answer: newlyIssuedAnswer,
     handle: async (call) => {
       const { expires, ...request } = read(call.body)
-      const made = await options.tokens.issue(kind, { ...request, lifetimeSeconds: lifetimeSeconds(expires) ?? 0 })
+      const asked = { ...request, lifetimeSeconds: lifetimeSeconds(expires) ?? 0 }
+      const made = await options.tokens.issue(kind, asked, call.by)
       return { ...shown(made, options), value: made.value }
     },
   })
@@ -79,7 +80,7 @@ export function issuedRoutes(
       summary: `Revoke ${noun}: in force for the next call, for good`,
       status: 200,
       answer: issuedAnswer,
-      handle: async ({ params }) => shown(await tokens.revoke(kind, params['id'] ?? ''), options),
+      handle: async ({ params, by }) => shown(await tokens.revoke(kind, params['id'] ?? '', by), options),
     }),
     route({
       method: 'POST',
@@ -88,8 +89,8 @@ export function issuedRoutes(
       status: 200,
       body: associateBody,
       answer: issuedAnswer,
-      handle: async ({ params, body: { workspace, isDefault } }) =>
-        shown(await tokens.associate(kind, params['id'] ?? '', workspace, { isDefault }), options),
+      handle: async ({ params, body: { workspace, isDefault }, by }) =>
+        shown(await tokens.associate(kind, params['id'] ?? '', workspace, { isDefault, by }), options),
     }),
     route({
       method: 'DELETE',
@@ -97,8 +98,8 @@ export function issuedRoutes(
       summary: `Let ${noun} no longer open a workspace, which goes on asking for a credential`,
       status: 200,
       answer: issuedAnswer,
-      handle: async ({ params }) =>
-        shown(await tokens.dissociate(kind, params['id'] ?? '', params['workspace'] ?? ''), options),
+      handle: async ({ params, by }) =>
+        shown(await tokens.dissociate(kind, params['id'] ?? '', params['workspace'] ?? '', by), options),
     }),
   ]
 }

@@ -31,7 +31,7 @@ function signingKeyRoutes({ tokens }: IssuedRoutesOptions): readonly Route[] {
       summary: 'Sign with a new key from now on; tokens of the old one stay good',
       status: 201,
       answer: signingKeyAnswer,
-      handle: async () => viewKey(await tokens.rotateSigningKeys()),
+      handle: async ({ by }) => viewKey(await tokens.rotateSigningKeys(by)),
     }),
   ]
 }

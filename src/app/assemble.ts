@@ -90,7 +90,8 @@ export async function assembleGateway(config: Config, options: GatewayOptions = 
     const tokens = new TokenManager({
       ...issuing.parts,
       workspace: (reference) => manager.get(reference),
-      askForCredential: (id) => manager.askForCredential(id, open.defaultAuth),
+      askForCredential: (id, by) => manager.askForCredential(id, open.defaultAuth, by),
+      change: (event, work) => audit.change(event, work),
       note: (message) => log.info(message),
     })
     const app = createApp({

@@ -50,6 +50,7 @@ async function setup() {
     publicUrl: () => 'https://mcp.example',
     workspace: (reference) => manager.get(reference),
     askForCredential: (id) => manager.askForCredential(id, { authType: 'none', jwt: [] }),
+    change: (_event, work) => work({ issued, signingKeys: store.signingKeys }),
     now,
     note: (message) => notes.push(message),
   })

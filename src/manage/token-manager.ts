@@ -1,8 +1,9 @@
 import { type Account, accountUrl } from '../accounts/account.ts'
 import { randomId } from '../crypto/random.ts'
 import { GatewayError } from '../errors.ts'
+import { type AuditAction, type AuditEvent, bySystem, type Origin } from '../records/audit-event.ts'
 import type { IssuedRow, IssuedWorkspaceRow } from '../store/schema.ts'
-import type { Store } from '../store/store.ts'
+import type { ChangeTables, Store } from '../store/store.ts'
 import { apiKeyHash, makeApiKey } from '../tokens/api-key.ts'
 import type { IssuedIndex } from '../tokens/revocation.ts'
 import type { PublishedKey, SigningKeys } from '../tokens/signing-keys.ts'
@@ -41,7 +42,12 @@ export interface TokenManagerOptions {
   /** The workspace of an id or slug; throws `not_found`. */
   readonly workspace: (reference: string) => Workspace
   /** Has a workspace ask its callers for a credential, if it does not yet. */
-  readonly askForCredential: (workspaceId: string) => Promise<unknown>
+  readonly askForCredential: (workspaceId: string, by: Origin) => Promise<unknown>
+  /** Makes a change together with the event that tells of it: both are kept, or neither. */
+  readonly change: <Result>(
+    event: AuditEvent,
+    work: (tables: Pick<ChangeTables, 'issued' | 'signingKeys'>) => Promise<Result>,
+  ) => Promise<Result>
   /** Milliseconds since the epoch. */
   readonly now: () => number
   /** Told what was done, in words without secrets. */
@@ -66,10 +72,14 @@ export class TokenManager {
   }
 
   /** Issues a credential. Its value is in this answer and nowhere else, ever (PRODUCT.md, 17). */
-  async issue(kind: IssuedKind, request: IssueRequest): Promise<Issued & { readonly value: string }> {
+  async issue(
+    kind: IssuedKind,
+    request: IssueRequest,
+    by: Origin = bySystem,
+  ): Promise<Issued & { readonly value: string }> {
     const workspaces = request.workspaces.map((reference) => this.#options.workspace(reference))
     // First the door, then the key: stopped between the two, nobody comes in.
-    for (const { id } of workspaces) await this.#options.askForCredential(id)
+    for (const { id } of workspaces) await this.#options.askForCredential(id, by)
     return this.#inTurn(async () => {
       await this.#sweep()
       const { row, value } = kind === 'key' ? this.#makeKey(request) : await this.#makeToken(kind, request)
@@ -77,7 +87,8 @@ export class TokenManager {
         workspace_id,
         is_default: flag(request.isDefault === true),
       }))
-      await this.#options.store.issued.insert(row, opens)
+      const event = eventOf('created', row, by, workspaces)
+      await this.#options.change(event, ({ issued }) => issued.insert(row, opens))
       this.#options.index.keep(
         row,
         opens.map(({ workspace_id }) => workspace_id),
@@ -106,23 +117,30 @@ export class TokenManager {
   }
 
   /** Ends it: the next call with it is refused, also where it was remembered. A second time changes nothing. */
-  async revoke(kind: IssuedKind, id: string): Promise<Issued> {
-    const { store, index, now, note } = this.#options
-    await this.get(kind, id)
+  async revoke(kind: IssuedKind, id: string, by: Origin = bySystem): Promise<Issued> {
+    const { index, now, note, change } = this.#options
+    const { row } = await this.get(kind, id)
     index.revoke(id)
-    await store.issued.revoke(id, now())
+    await change(eventOf('revoked', row, by), ({ issued }) => issued.revoke(id, now()))
     note(`Revoked ${id}, a ${kind}.`)
     return this.get(kind, id)
   }
 
   /** Lets it open a workspace too, which from then on lets nobody in without a credential. */
-  async associate(kind: IssuedKind, id: string, workspace: string, { isDefault = false } = {}): Promise<Issued> {
-    const { store, index, note, askForCredential } = this.#options
-    const { id: workspaceId, slug } = this.#options.workspace(workspace)
-    await this.get(kind, id)
-    await askForCredential(workspaceId)
+  async associate(
+    kind: IssuedKind,
+    id: string,
+    workspace: string,
+    { isDefault = false, by = bySystem }: { readonly isDefault?: boolean; readonly by?: Origin } = {},
+  ): Promise<Issued> {
+    const { index, note, askForCredential, change } = this.#options
+    const opened = this.#options.workspace(workspace)
+    const { id: workspaceId, slug } = opened
+    const { row } = await this.get(kind, id)
+    await askForCredential(workspaceId, by)
     return this.#inTurn(async () => {
-      await store.issued.associate({ issued_id: id, workspace_id: workspaceId, is_default: flag(isDefault) })
+      const opens = { issued_id: id, workspace_id: workspaceId, is_default: flag(isDefault) }
+      await change(eventOf('associated', row, by, [opened]), ({ issued }) => issued.associate(opens))
       index.associate(id, workspaceId)
       note(`Associated ${id}, a ${kind}, with ${slug}.`)
       return this.get(kind, id)
@@ -130,13 +148,15 @@ export class TokenManager {
   }
 
   /** It no longer opens the workspace, which goes on asking for a credential: also when this was the last one. */
-  dissociate(kind: IssuedKind, id: string, workspace: string): Promise<Issued> {
-    const { store, index, note } = this.#options
-    const { id: workspaceId, slug } = this.#options.workspace(workspace)
+  dissociate(kind: IssuedKind, id: string, workspace: string, by: Origin = bySystem): Promise<Issued> {
+    const { index, note, change } = this.#options
+    const closed = this.#options.workspace(workspace)
+    const { id: workspaceId, slug } = closed
     return this.#inTurn(async () => {
-      await this.get(kind, id)
+      const { row } = await this.get(kind, id)
       index.dissociate(id, workspaceId)
-      await store.issued.dissociate({ issued_id: id, workspace_id: workspaceId })
+      const opens = { issued_id: id, workspace_id: workspaceId }
+      await change(eventOf('dissociated', row, by, [closed]), ({ issued }) => issued.dissociate(opens))
       note(`Dissociated ${id}, a ${kind}, from ${slug}.`)
       return this.get(kind, id)
     })
@@ -147,9 +167,14 @@ export class TokenManager {
     return this.#options.keys.published
   }
 
-  rotateSigningKeys(): Promise<PublishedKey> {
+  rotateSigningKeys(by: Origin = bySystem): Promise<PublishedKey> {
     return this.#inTurn(async () => {
-      const made = await this.#options.keys.rotate()
+      const { keys, change } = this.#options
+      const made = await keys.rotate((row, retiredAt) => {
+        const target = { kind: 'gateway', id: row.kid } as const
+        const event = { action: 'signing_key.rotated', by, target } as const
+        return change(event, ({ signingKeys }) => signingKeys.replace(row, retiredAt))
+      })
       this.#options.note('A new key signs from now on.')
       return made
     })
@@ -244,6 +269,18 @@ export class TokenManager {
     this.#lastChange = turn.catch(() => undefined)
     return turn
   }
+}
+
+type Deed = 'created' | 'revoked' | 'associated' | 'dissociated'
+
+/** What the audit is told: never the value. Session tokens count as tokens. */
+function eventOf(deed: Deed, row: IssuedRow, by: Origin, workspaces: readonly Workspace[] = []): AuditEvent {
+  const kind = row.kind === 'key' ? 'key' : 'token'
+  const action: AuditAction = `${kind}.${deed}`
+  const slugs = workspaces.map(({ slug }) => slug)
+  const [added, removed] = deed === 'dissociated' ? [[], slugs] : [slugs, []]
+  const changes = slugs.length === 0 ? [] : [{ setting: 'workspaces', added, removed }]
+  return { action, by, target: { kind, id: row.id, label: row.description }, changes }
 }
 
 function flag(value: boolean): 0 | 1 {

@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely'
 import type { IssuedRow, Tables } from './schema.ts'
 import type { SqliteClient } from './sqlite-client.ts'
-import type { IssuedTable } from './store.ts'
+import type { IssuedChanges, IssuedTable } from './store.ts'
 
 const NOTE_USE = 'update issued set last_used_at = ? where id = ? and (last_used_at is null or last_used_at < ?)'
 
@@ -24,12 +24,24 @@ export function issuedTable(database: Kysely<Tables>, client: SqliteClient): Iss
       return query.orderBy('issued.created_at', 'desc').orderBy('issued.id').limit(limit).execute()
     },
     find: (id) => database.selectFrom('issued').selectAll().where('id', '=', id).executeTakeFirst(),
+    ...issuedChanges(database),
+    async use(uses) {
+      const rows = uses.map(({ id, at }) => JSON.stringify([at, id, at]))
+      if (rows.length > 0) await database.connection().execute(() => client.batch(NOTE_USE, rows))
+    },
+    ...lifetimes(database),
+  }
+}
+
+/** The changes alone: also within a transaction that holds more. */
+export function issuedChanges(database: Kysely<Tables>): IssuedChanges {
+  return {
     insert: (row, workspaces) =>
-      database.transaction().execute(async (transaction) => {
+      inTransaction(database, async (transaction) => {
         await transaction.insertInto('issued').values(row).execute()
         for (const workspace of workspaces) await insertWorkspace(transaction, { issued_id: row.id, ...workspace })
       }),
-    associate: (row) => database.transaction().execute((transaction) => insertWorkspace(transaction, row)),
+    associate: (row) => inTransaction(database, (transaction) => insertWorkspace(transaction, row)),
     async dissociate({ issued_id, workspace_id }) {
       const { numDeletedRows } = await database
         .deleteFrom('issued_workspaces')
@@ -46,12 +58,15 @@ export function issuedTable(database: Kysely<Tables>, client: SqliteClient): Iss
         .executeTakeFirst()
       return numUpdatedRows > 0n
     },
-    async use(uses) {
-      const rows = uses.map(({ id, at }) => JSON.stringify([at, id, at]))
-      if (rows.length > 0) await database.connection().execute(() => client.batch(NOTE_USE, rows))
-    },
-    ...lifetimes(database),
   }
+}
+
+/** In the transaction that `database` is already, or else in one of its own: SQLite has none within another. */
+export function inTransaction<Result>(
+  database: Kysely<Tables>,
+  work: (transaction: Kysely<Tables>) => Promise<Result>,
+): Promise<Result> {
+  return database.isTransaction ? work(database) : database.transaction().execute(work)
 }
 
 function lifetimes(database: Kysely<Tables>): Pick<IssuedTable, 'needsOfKeys' | 'deleteSessions'> {

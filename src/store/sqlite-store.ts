@@ -1,6 +1,6 @@
 import { Kysely } from 'kysely'
 import { randomId } from '../crypto/random.ts'
-import { issuedTable } from './issued-table.ts'
+import { inTransaction, issuedChanges, issuedTable } from './issued-table.ts'
 import { migrate } from './migrations.ts'
 import { RECORD_COLUMNS } from './record-text.ts'
 import type { Tables } from './schema.ts'
@@ -30,7 +30,6 @@ export async function openSqliteStore(options: { readonly folder: string }): Pro
         list: () => database.selectFrom('accounts').selectAll().orderBy('created_at').orderBy('id').execute(),
       },
       records: recordTable(database, client),
-      signingKeys: signingKeyTable(database),
       issued: issuedTable(database, client),
       transaction: (work) => database.transaction().execute((transaction) => work(changeTables(transaction))),
       // In turn, like any other statement; Kysely's own `destroy` would make later calls fail with errors of its own.
@@ -43,7 +42,13 @@ export async function openSqliteStore(options: { readonly folder: string }): Pro
 }
 
 function changeTables(database: Kysely<Tables>): ChangeTables {
-  return { meta: metaTable(database), workspaces: workspaceTable(database), audit: auditTable(database) }
+  return {
+    meta: metaTable(database),
+    workspaces: workspaceTable(database),
+    issued: issuedChanges(database),
+    signingKeys: signingKeyTable(database),
+    audit: auditTable(database),
+  }
 }
 
 function metaTable(database: Kysely<Tables>): MetaTable {
@@ -68,7 +73,7 @@ function signingKeyTable(database: Kysely<Tables>): SigningKeyTable {
   return {
     list: () => database.selectFrom('signing_keys').selectAll().orderBy('created_at').orderBy('kid').execute(),
     async replace(key, retiredAt) {
-      await database.transaction().execute(async (transaction) => {
+      await inTransaction(database, async (transaction) => {
         await transaction
           .updateTable('signing_keys')
           .set({ retired_at: retiredAt, sealed_private_jwk: null })

@@ -18,7 +18,6 @@ import type {
 export interface Store extends ChangeTables {
   readonly accounts: AccountTable
   readonly records: RecordTable
-  readonly signingKeys: SigningKeyTable
   readonly issued: IssuedTable
   /**
    * Runs the work in one transaction: all of its statements or, when it rejects, none. Only the tables that it is given may
@@ -33,6 +32,8 @@ export interface Store extends ChangeTables {
 export interface ChangeTables {
   readonly meta: MetaTable
   readonly workspaces: WorkspaceTable
+  readonly issued: IssuedChanges
+  readonly signingKeys: SigningKeyTable
   readonly audit: AuditTable
 }
 
@@ -57,7 +58,7 @@ export interface SigningKeyTable {
 }
 
 /** Credentials that this gateway has issued, and the workspaces that they open. */
-export interface IssuedTable {
+export interface IssuedTable extends IssuedChanges {
   /** All of them, a page at a time: the next `limit` whose id comes after `after`. */
   page(options: { readonly after: string; readonly limit: number }): Promise<IssuedRow[]>
   /** What these credentials open. */
@@ -65,6 +66,16 @@ export interface IssuedTable {
   /** Newest first. */
   list(filter: IssuedFilter): Promise<IssuedRow[]>
   find(id: string): Promise<IssuedRow | undefined>
+  /** All or none of them. A time before the one that is kept changes nothing. */
+  use(uses: readonly IssuedUse[]): Promise<void>
+  /** Until when tokens need each signing key, by its `kid`: the latest end of those that are not revoked; null is never. */
+  needsOfKeys(): Promise<{ readonly kid: string; readonly until: number | null }[]>
+  /** Deletes session tokens whose end is `endedBy` or earlier. Gives how many. */
+  deleteSessions(options: { readonly endedBy: number }): Promise<number>
+}
+
+/** What changes an issued credential, and is told of in the audit. */
+export interface IssuedChanges {
   /** Both or nothing. @throws GatewayError `conflict` when the id is taken. */
   insert(row: IssuedRow, workspaces: readonly Omit<IssuedWorkspaceRow, 'issued_id'>[]): Promise<void>
   /** Lets a credential open a workspace; as its default it takes the place of the one before. */
@@ -73,12 +84,6 @@ export interface IssuedTable {
   dissociate(row: Pick<IssuedWorkspaceRow, 'issued_id' | 'workspace_id'>): Promise<boolean>
   /** The first revocation stands. False: there is no such credential. */
   revoke(id: string, revokedAt: number): Promise<boolean>
-  /** All or none of them. A time before the one that is kept changes nothing. */
-  use(uses: readonly IssuedUse[]): Promise<void>
-  /** Until when tokens need each signing key, by its `kid`: the latest end of those that are not revoked; null is never. */
-  needsOfKeys(): Promise<{ readonly kid: string; readonly until: number | null }[]>
-  /** Deletes session tokens whose end is `endedBy` or earlier. Gives how many. */
-  deleteSessions(options: { readonly endedBy: number }): Promise<number>
 }
 
 /** Every field that is set must match. */

@@ -35,6 +35,9 @@ interface KnownKey extends PublishedKey {
 /** What public halves are published as; anything else in a JWK stays here. */
 const publicHalf = z.object({ kty: z.literal('EC'), crv: z.literal('P-256'), x: z.string(), y: z.string() })
 
+/** Puts a new key in place of the one that signs, which is retired at that time. */
+export type KeepKey = (row: SigningKeyRow, retiredAt: number) => Promise<void>
+
 /**
  * The keys that our tokens are signed with: one signs, those before it stay published until the last token that they
  * signed has ended. The first is made when the first token is signed.
@@ -81,11 +84,11 @@ export class SigningKeys {
 
   /**
    * Signs with a new key from now on. The one before can sign no more, and is published as long as tokens need it.
-   * Resolves once the new key is on disk.
+   * Resolves once the new key is on disk, where `keep` puts it.
    */
-  rotate(): Promise<PublishedKey> {
+  rotate(keep: KeepKey = this.#keep): Promise<PublishedKey> {
     return this.#inTurn(async () => {
-      const made = await this.#make()
+      const made = await this.#make(keep)
       await this.#dropEnded()
       return { kid: made.kid, createdAt: made.createdAt, retiredAt: undefined }
     })
@@ -102,8 +105,8 @@ export class SigningKeys {
     throw new GatewayError('internal', 'Internal error', { cause: 'there is no signing key' })
   }
 
-  async #make(): Promise<KnownKey> {
-    const { store, keyring, now } = this.#options
+  async #make(keep: KeepKey = this.#keep): Promise<KnownKey> {
+    const { keyring, now } = this.#options
     const pair = await generateKeyPair(SIGNING_ALGORITHM, { extractable: true })
     const publicJwk = publicHalf.parse(await exportJWK(pair.publicKey))
     const kid = await calculateJwkThumbprint(publicJwk)
@@ -116,7 +119,7 @@ export class SigningKeys {
       created_at: createdAt,
       retired_at: null,
     }
-    await store.signingKeys.replace(row, createdAt)
+    await keep(row, createdAt)
     for (const key of this.#known.values()) {
       if (key.retiredAt === undefined) this.#learn({ ...key, retiredAt: createdAt })
     }
@@ -125,6 +128,8 @@ export class SigningKeys {
     this.#signer = { kid, key: pair.privateKey }
     return made
   }
+
+  readonly #keep: KeepKey = (row, retiredAt) => this.#options.store.signingKeys.replace(row, retiredAt)
 
   #learn(key: KnownKey): void {
     this.#known.set(key.kid, key)
