@@ -169,6 +169,7 @@ function describeCaller(caller: Caller, open: OpenWorkspace, { publicUrl }: Stag
   return {
     owner: ownerOf(caller, open),
     endsAt: expiresAtSeconds === undefined ? Number.POSITIVE_INFINITY : expiresAtSeconds * 1000,
+    isGood: caller.issuedId === undefined ? undefined : () => open.identity.isGood(caller, open.workspace.id),
     publicUrl,
   }
 }

@@ -5,6 +5,8 @@ import { type EventSink, PING, type ServerEvent } from './server-events.ts'
 export interface StreamTerms {
   /** Milliseconds since the epoch: the end of the credential that opened it. */
   readonly endsAt: number
+  /** Whether the credential still stands, asked every second: it may be revoked. Undefined: nobody here can revoke it. */
+  readonly isGood?: (() => boolean) | undefined
   /** Said before the end that we choose: the client may come again. */
   readonly farewell?: ServerEvent | undefined
   /** It is an answer that comes to an end by itself: `close` lets it. */
@@ -131,7 +133,7 @@ export class OpenStreams {
     const now = this.#options.now()
     for (const entry of [...this.#entries]) {
       const { sink, terms, laggingSince, lastSentAt } = entry
-      if (terms.endsAt <= now) this.#end(entry)
+      if (terms.endsAt <= now || terms.isGood?.() === false) this.#end(entry)
       else if (laggingSince !== undefined) {
         if (now - laggingSince >= this.#options.lagMsMax) sink.cut()
       } else if (now - lastSentAt >= this.#options.pingMs) this.#send(entry, PING)

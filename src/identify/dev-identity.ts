@@ -33,6 +33,7 @@ export function createDevIdentity(
       if (request.transport === 'stdio') return localCaller
       return callerNamed(request.header('x-user-id')?.trim() || defaultUser)
     },
+    isGood: () => true,
     requiredScopes: () => [],
   }
 

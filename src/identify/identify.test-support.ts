@@ -152,6 +152,7 @@ export function identityOf(
     isOpenToAll: identity.isOpenToAll,
     start: () => identity.start(),
     identify: (request, workspaceId) => identity.identify(request, workspaceId),
+    isGood: (caller, workspaceId) => identity.isGood(caller, workspaceId),
     requiredScopes: (caller) => identity.requiredScopes(caller),
     ...{ clock, egress, results, keySets },
   }

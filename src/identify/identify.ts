@@ -29,6 +29,8 @@ export interface Identity {
    * kind of failure), or `identity_provider_unavailable`.
    */
   identify(request: IdentifyRequest, workspaceId: string): Caller | Promise<Caller>
+  /** Whether a caller whom `identify` gave may go on; false once what he came with was revoked. */
+  isGood(caller: Caller, workspaceId: string): boolean
   /** The scopes that every call of this caller needs. */
   requiredScopes(caller: Caller): readonly string[]
 }
@@ -80,6 +82,7 @@ const openToAll: Identity = {
   isOpenToAll: true,
   start: async () => [],
   identify: (request) => (request.transport === 'stdio' ? localCaller : anonymous),
+  isGood: () => true,
   requiredScopes: () => [],
 }
 
@@ -136,6 +139,10 @@ class JwtIdentity implements Identity {
     }
     // What was remembered counts only while it is not revoked and still opens this workspace: one lookup (PRODUCT.md, 7).
     return known.issuedId === undefined ? known : accepted(issued?.recheck(known, workspaceId) ?? UNKNOWN)
+  }
+
+  isGood(caller: Caller, workspaceId: string): boolean {
+    return caller.issuedId === undefined || this.#options.issued?.isGood(caller, workspaceId) === true
   }
 
   requiredScopes(caller: Caller): readonly string[] {

@@ -20,6 +20,8 @@ export interface IssuedCredentials {
   verify(token: UnverifiedToken, workspaceId: string): Promise<Verified>
   /** The caller that `verify` gave a moment ago, unless the token was revoked or taken away from this workspace. */
   recheck(caller: Caller, workspaceId: string): Verified
+  /** The same question for a stream that stays open: it counts as no use. */
+  isGood(caller: Caller, workspaceId: string): boolean
   /** Whether the credential is to be looked at as an API key. */
   takesKey(credential: Exclude<Credential, { kind: 'none' }>): boolean
   /** Who an API key speaks for, when it opens this workspace, or why it is refused. */
@@ -66,6 +68,7 @@ export function createIssuedCredentials(options: IssuedOptions): IssuedCredentia
       return verified.ok ? recheck(verified.caller, workspaceId) : verified
     },
     recheck,
+    isGood: ({ issuedId = '' }, workspaceId) => index.standing(issuedId, workspaceId, now()) === 'good',
     takesKey: ({ kind, token }) => kind === 'x-api-key' || (kind === 'bearer' && looksLikeApiKey(token)),
     callerOfKey: (text, workspaceId) => {
       const found = callerOfApiKey(text, { issuer: issuer(), index, workspaceId, now: now() })

@@ -19,6 +19,8 @@ export interface McpHandler {
   readonly server: ServerDescription
   /** When the caller's credential ends, milliseconds since the epoch: no stream outlives it. */
   readonly endsAt: number
+  /** Whether it still stands; undefined where nobody here can revoke it. */
+  readonly isGood?: (() => boolean) | undefined
   /** Where clients reach us: a proxy may serve us below a path. */
   readonly publicUrl: () => string
   /** The tools this caller may see, as the JSON text of an array. */

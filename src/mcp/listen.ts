@@ -63,17 +63,17 @@ export function streamOwner(exchange: Pick<Exchange, 'clientAddress'>, owner: Se
 /** Opens the answer as a stream that ends with the caller's credential. @throws GatewayError `unavailable` */
 function openStream(
   exchange: Exchange,
-  { owner, endsAt }: Pick<McpHandler, 'owner' | 'endsAt'>,
+  { owner, endsAt, isGood }: Pick<McpHandler, 'owner' | 'endsAt' | 'isGood'>,
   streams: OpenStreams,
   farewell?: ServerEvent,
 ): EventSink {
-  return streams.enter(streamOwner(exchange, owner)).watch(exchange.openEvents(), { endsAt, farewell })
+  return streams.enter(streamOwner(exchange, owner)).watch(exchange.openEvents(), { endsAt, isGood, farewell })
 }
 
 /** Opens a session of the 2024-11-05 transport and tells the client where to POST to. @throws GatewayError `unavailable` */
 export function openSseSession(
   exchange: Exchange,
-  handler: Pick<McpHandler, 'owner' | 'endsAt' | 'publicUrl'>,
+  handler: Pick<McpHandler, 'owner' | 'endsAt' | 'isGood' | 'publicUrl'>,
   { streams, sse }: Pick<McpState, 'streams' | 'sse'>,
 ): SseSession {
   const session = sse.open(handler.owner, openStream(exchange, handler, streams))

@@ -16,7 +16,7 @@ import { isToolError } from './tool-error.ts'
 import { checkUnambiguous } from './unambiguous.ts'
 
 /** One message on its way through, already authorized. */
-export interface Passage extends Pick<McpHandler, 'owner' | 'endsAt' | 'publicUrl'> {
+export interface Passage extends Pick<McpHandler, 'owner' | 'endsAt' | 'isGood' | 'publicUrl'> {
   readonly exchange: Exchange
   readonly message: Message
   readonly session: FoundSession | undefined
@@ -51,7 +51,9 @@ export async function passThrough(passage: Passage, state: McpState): Promise<Pa
   if (message.kind === 'listen' && message.over === 'sse') return serveSseClient(passage, state)
   const isListening = isListen(message)
   const place = state.streams.enter(streamOwner(exchange, passage.owner))
-  const terms = isListening ? { endsAt: passage.endsAt } : { endsAt: Number.POSITIVE_INFINITY, isAnswer: true }
+  const terms = isListening
+    ? { endsAt: passage.endsAt, isGood: passage.isGood }
+    : { endsAt: Number.POSITIVE_INFINITY, isAnswer: true }
   const relay = new EventRelay({
     open: (head) => place.watch(exchange.openEvents(passedSession(passage, head, state)), terms),
     signal: exchange.signal,

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { z } from 'zod'
 import { startTestApi } from '../../src/test-api/test-api.ts'
 import { testCallers } from '../../src/testing/callers.ts'
+import { adminClient } from '../../src/testing/clients.ts'
 import { type EventClient, openEvents } from '../../src/testing/event-client.ts'
 import { startGateway, type TestGateway } from '../../src/testing/start-gateway.ts'
 
@@ -80,6 +82,23 @@ test('a stream of events', async (t) => {
     await sse.next()
     assert.equal(await sse.next(), undefined)
   })
+
+  await t.test(
+    'ends with the token that we issued, when that is revoked or taken away from the workspace',
+    async () => {
+      const admin = adminClient(shop.gateway)
+      const wanted = { description: 'x', expires: '1h', scopes: [], workspaces: ['shop'] }
+      for (const take of ['/revoke', '/workspaces/shop'] as const) {
+        const { id, value } = z
+          .looseObject({ id: z.string(), value: z.string() })
+          .parse((await admin.send('POST', '/api/tokens', wanted)).json)
+        await using stream = await openEvents(shop.endpoint, { headers: { authorization: `Bearer ${value}` } })
+        assert.equal(stream.status, 200)
+        await admin.send(take === '/revoke' ? 'POST' : 'DELETE', `/api/tokens/${id}${take}`)
+        assert.equal(await stream.next(), undefined, take)
+      }
+    },
+  )
 
   await t.test('ends at once when the gateway stops', async () => {
     const stopping = await startShop()
