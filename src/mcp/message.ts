@@ -160,7 +160,7 @@ function checkMediaTypes(exchange: Exchange): void {
   if (!/^application\/json\s*(;|$)/i.test(contentType)) {
     throw new GatewayError('unsupported_media_type', 'Unsupported Media Type: Content-Type must be application/json.')
   }
-  // The revisions ask clients to accept both JSON and event streams; the seeds' curls send `*/*`, and JSON is all we send.
+  // The revisions ask clients to accept both JSON and event streams; the seeds' curls send `*/*`, and all but streams is JSON.
   const accept = exchange.header('accept')
   if (accept === undefined || /(^|[\s,])(application\/json|application\/\*|\*\/\*)\s*(;|,|$)/i.test(accept)) return
   throw new GatewayError('not_acceptable', 'Not Acceptable: Client must accept application/json.')

@@ -16,8 +16,6 @@ export const AUDIT_ACTIONS = [
   'key.associated',
   'key.dissociated',
   'signing_key.rotated',
-  'login.succeeded',
-  'login.failed',
   'access.denied',
 ] as const
 

@@ -91,7 +91,7 @@ function outcomeOf({ code }: GatewayError): Outcome {
     case 'rate_limited':
       return 'denied'
     case 'method_not_allowed':
-      // Every client of the older era asks by GET for a stream that we do not offer: usual, and no failure.
+      // Clients of the older era ask by GET also where there is no stream: usual, and no failure.
       return 'ok'
     default:
       return 'failed'
