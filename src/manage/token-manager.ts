@@ -105,7 +105,7 @@ export class TokenManager {
     const { store, uses } = this.#options
     const workspaceId = workspace === undefined ? undefined : this.#options.workspace(workspace).id
     await uses.flush()
-    return this.#withOpens(await store.issued.list({ kind, workspaceId, limit: LISTED_MAX }))
+    return this.#withOpens(await store.issued.list({ accountId: this.#options.account.id, kind, workspaceId, limit: LISTED_MAX }))
   }
 
   /** @throws GatewayError `not_found`, also for one of another kind. */
