@@ -192,6 +192,18 @@ function conditionsContract(open: () => Promise<ItemsUnderTest>): void {
 }
 
 function endsContract(open: () => Promise<ItemsUnderTest>): void {
+  test('what has not ended is counted, kind by kind', async () => {
+    await using under = await open()
+    const clients = ['a', 'b'].map((id) => put(id, { kind: 'Client', endsAt: undefined }))
+    const short = put('c', { kind: 'Client', endsAt: NOW + 60_000 })
+    await under.items.apply([...clients, short, short, put('d')], { now: NOW })
+    assert.equal(await under.items.count('Client', { now: NOW }), 3)
+    assert.equal(await under.items.count('Client', { now: NOW + 60_000 }), 2)
+    await under.items.apply([{ do: 'delete', kind: 'Client', id: 'a' }], { now: NOW })
+    assert.equal(await under.items.count('Client', { now: NOW + 60_000 }), 1)
+    assert.equal(await under.items.count('Session', { now: NOW }), 0)
+  })
+
   test('what has ended is deleted, a few at a time, and nothing else is', async () => {
     await using under = await open()
     const ended = ['a', 'b', 'c'].map((id) => put(id, { endsAt: NOW + 1 }))

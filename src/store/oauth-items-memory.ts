@@ -20,6 +20,7 @@ export function openMemoryItems(options: MemoryItemsOptions = {}): OauthItems {
     findBy: (index, kind, name) => open(() => table.newest(index, kind, name)),
     apply: (changes, { now }) => open(() => table.apply(changes, now)),
     list: ({ kind, by, name, limit }) => open(() => table.named(by, kind, name).slice(0, limit)),
+    count: (kind, { now }) => open(() => table.count(kind, now)),
     expire: ({ endedBy, limit }) => open(() => table.expire(endedBy, limit)),
     notes: undefined,
     close: async () => {
@@ -60,6 +61,10 @@ export class ItemTable {
   named(index: Index, kind: string, name: string): OauthItem[] {
     const names = [...(this.#names.get(nameKey(index, name))?.values() ?? [])]
     return names.filter((item) => item.kind === kind).flatMap((item) => this.find(item) ?? [])
+  }
+
+  count(kind: string, now: number): number {
+    return [...(this.#kinds.get(kind)?.values() ?? [])].filter((item) => !hasEnded(item, now)).length
   }
 
   apply(changes: readonly OauthChange[], now: number): Applied {

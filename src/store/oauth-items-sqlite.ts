@@ -38,6 +38,15 @@ export function oauthItemTable(database: Kysely<Tables>): OauthItems {
         .execute()
       return rows.flatMap((row) => itemOf(row) ?? [])
     },
+    async count(kind, { now }) {
+      const row = await database
+        .selectFrom('oauth_items')
+        .select(({ fn }) => fn.countAll<number>().as('count'))
+        .where('kind', '=', kind)
+        .where((of) => of.or([of('ends_at', 'is', null), of('ends_at', '>', now)]))
+        .executeTakeFirstOrThrow()
+      return row.count
+    },
     async expire({ endedBy, limit }) {
       const ended = database.selectFrom('oauth_items').select('seq').where('ends_at', '<=', endedBy).limit(limit)
       const { numDeletedRows } = await database.deleteFrom('oauth_items').where('seq', 'in', ended).executeTakeFirst()

@@ -70,6 +70,8 @@ export interface OauthItems {
   apply(changes: readonly OauthChange[], options: { readonly now: number }): Promise<Applied>
   /** Items of one owner or client, in no order. */
   list(listing: OauthListing): Promise<OauthItem[]>
+  /** How many of a kind there are that have not ended. */
+  count(kind: string, options: { readonly now: number }): Promise<number>
   /** Deletes at most `limit` items whose end is `endedBy` or earlier. Gives their number. */
   expire(options: { readonly endedBy: number; readonly limit: number }): Promise<number>
   /** Short notes to every process on the same storage. Undefined: there is only this one. */
