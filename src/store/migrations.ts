@@ -226,6 +226,32 @@ const MIGRATIONS: readonly Migration[] = [
       `create unique index issued_workspaces_default on issued_workspaces (workspace_id) where is_default = 1`,
     ],
   },
+  {
+    version: 6,
+    statements: [
+      `create table oauth_items (
+        seq integer primary key,
+        kind text not null,
+        id text not null,
+        sealed text not null,
+        uid text,
+        user_code text,
+        grant_id text,
+        owner text,
+        client text,
+        consumed_at integer,
+        ends_at integer,
+        kept_at integer not null,
+        unique (kind, id)
+      ) strict`,
+      `create index oauth_items_uid on oauth_items (uid) where uid is not null`,
+      `create index oauth_items_user_code on oauth_items (user_code) where user_code is not null`,
+      `create index oauth_items_grant on oauth_items (grant_id) where grant_id is not null`,
+      `create index oauth_items_owner on oauth_items (owner) where owner is not null`,
+      `create index oauth_items_client on oauth_items (client) where client is not null`,
+      `create index oauth_items_end on oauth_items (ends_at) where ends_at is not null`,
+    ],
+  },
 ]
 
 /** What brings an empty database to this version. For tests of what comes after. */

@@ -17,6 +17,7 @@ export interface Tables {
   issued_workspaces: IssuedWorkspaceRow
   audit: AuditRow
   audit_chain: AuditChainTable
+  oauth_items: OauthItemTable
 }
 
 /** What the store knows of itself. */
@@ -201,3 +202,22 @@ export interface AuditChainRow {
 export interface AuditChainTable extends AuditChainRow {
   readonly id: number
 }
+
+/** What the authorization server keeps. Every name is a hash; `docs/storage.md` says of what. */
+export interface OauthItemTable {
+  readonly seq: Generated<number>
+  readonly kind: string
+  readonly id: string
+  readonly sealed: string
+  readonly uid: string | null
+  readonly user_code: string | null
+  readonly grant_id: string | null
+  readonly owner: string | null
+  readonly client: string | null
+  readonly consumed_at: number | null
+  readonly ends_at: number | null
+  readonly kept_at: number
+}
+
+/** An item as it is read back. */
+export type OauthItemRow = Selectable<OauthItemTable>

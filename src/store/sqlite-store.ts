@@ -2,6 +2,7 @@ import { Kysely } from 'kysely'
 import { randomId } from '../crypto/random.ts'
 import { inTransaction, issuedChanges, issuedTable } from './issued-table.ts'
 import { migrate } from './migrations.ts'
+import { oauthItemTable } from './oauth-items-sqlite.ts'
 import { accountTable, peopleTables } from './people-tables.ts'
 import { RECORD_COLUMNS } from './record-text.ts'
 import type { Tables } from './schema.ts'
@@ -33,6 +34,7 @@ export async function openSqliteStore(options: { readonly folder: string }): Pro
       ...tables,
       records: recordTable(database, client),
       issued: issuedTable(database, client),
+      oauthItems: oauthItemTable(database),
       transaction: (work) => database.transaction().execute((transaction) => work(changeTables(transaction))),
       // In turn, like any other statement; Kysely's own `destroy` would make later calls fail with errors of its own.
       close: () => database.connection().execute(() => client.close()),

@@ -1,3 +1,4 @@
+import type { OauthItems } from './oauth-items.ts'
 import type {
   AccountRow,
   AuditChainRow,
@@ -22,6 +23,8 @@ import type {
 export interface Store extends ChangeTables {
   readonly records: RecordTable
   readonly issued: IssuedTable
+  /** What the authorization server keeps. */
+  readonly oauthItems: OauthItems
   /**
    * Runs the work in one transaction: all of its statements or, when it rejects, none. Only the tables that it is given may
    * be used in it: the store's own wait for its end, so it would wait for itself.
