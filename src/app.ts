@@ -14,6 +14,7 @@ import { sessionCookieName } from './api/session-cookie.ts'
 import { signInRoutes } from './api/sign-in.ts'
 import { tokenRoutes } from './api/tokens.ts'
 import { workspaceRoutes } from './api/workspaces.ts'
+import type { OAuthWing } from './app/authorization-server.ts'
 import { GatewayError } from './errors.ts'
 import { type Stages, serve } from './gateway.ts'
 import { preflightHeaders } from './http/cors.ts'
@@ -28,6 +29,7 @@ import type { Team } from './manage/team.ts'
 import type { TokenManager } from './manage/token-manager.ts'
 import type { WorkspaceManager } from './manage/workspace-manager.ts'
 import { RESOURCE_METADATA_PATH, resourceMetadata } from './oauth/resource-metadata.ts'
+import { scopesOfWorkspace } from './oauth/workspace-scopes.ts'
 import type { Origin } from './records/audit-event.ts'
 import type { WorkspaceDirectory } from './workspaces/resolve.ts'
 
@@ -42,6 +44,8 @@ export interface AppParts {
   readonly management: Management | undefined
   /** The public halves of the keys that our tokens are signed with. Undefined: we issue none. */
   readonly jwks: (() => string) | undefined
+  /** Our authorization server. Undefined: there can be none. */
+  readonly oauth?: Pick<OAuthWing, 'takes' | 'serve' | 'serveMetadata'> | undefined
   /** Whether the store answers: without it nothing could be recorded or changed. */
   readonly isReady: () => Promise<boolean>
   /** Told of what is refused before a workspace or a route is found, or by the route: none of that leaves a record. */
@@ -111,8 +115,10 @@ export function createApp(parts: AppParts): App {
       const headers = { 'Cache-Control': 'public, max-age=300' }
       return exchange.send({ status: 200, headers, body: parts.jwks() })
     }
+    if (path.includes('/.well-known/') && (await parts.oauth?.serveMetadata(exchange)) === true) return
     // Clients look for documents that we do not have; no workspace is asked for there, so nothing is recorded.
     if (path.startsWith('/.well-known/')) return exchange.send(apiErrorAnswer(NOTHING_HERE))
+    if (parts.oauth?.takes(path) === true) return parts.oauth.serve(exchange)
     return serve(exchange, parts.stages)
   }
 }
@@ -184,6 +190,7 @@ function serveResourceMetadata(exchange: Exchange, parts: AppParts): void {
     resource: parts.publicUrl() + (path === '' ? '/mcp' : path),
     name: found.workspace.name,
     authorizationServers: found.identity.authorizationServers,
+    scopes: found.identity.takesOAuth ? scopesOfWorkspace(found.workspace.access, []).ordinary : [],
   })
   exchange.send({ status: 200, body: JSON.stringify(metadata) })
 }

@@ -7,6 +7,7 @@ import type { Config } from '../config.ts'
 import { readOrMakeKeyFile } from '../crypto/key-file.ts'
 import { fetchDocument } from '../egress/read-document.ts'
 import { createFailedAuthLimit } from '../limits/failed-auth.ts'
+import { createSignInLimits } from '../limits/sign-in-limits.ts'
 import type { Change } from '../manage/accounts.ts'
 import { auditedRows } from '../manage/audited-rows.ts'
 import { keepFileWorkspaces, slugsInFile } from '../manage/file-workspaces.ts'
@@ -21,6 +22,7 @@ import { createRecordWriter } from '../records/write-records.ts'
 import { checkKey } from '../store/check-key.ts'
 import { openSqliteStore } from '../store/sqlite-store.ts'
 import { documentBytesMax } from '../tools/document.ts'
+import { openOAuth } from './authorization-server.ts'
 import { createDoctor } from './doctor.ts'
 import { type Foundation, type GatewayOptions, layFoundation } from './foundation.ts'
 import { openIssuing } from './issuing.ts'
@@ -80,11 +82,21 @@ export async function assembleGateway(config: Config, options: GatewayOptions = 
     const issuing = await openIssuing({
       ...{ store, keyring, log, account, publicUrl, now },
       accountOf: (workspaceId) => accountOf(workspaceId),
+      unnotedMs: config.oauth.accessTokenTtlSeconds * 1000,
     })
     close.unshift(() => issuing.close())
     const write = watched(records.write, { denials, security })
     const defaults = foundation.openOptions(write)
-    const open = { ...defaults, identity: { ...defaults.identity, issued: issuing.issued } }
+    const signInLimits = createSignInLimits()
+    const { firstRun, people, ...management } = openPeople({
+      ...{ store, change, now, defaultAccount: account, limits: signInLimits },
+    })
+    const oauth = await openOAuth({
+      ...{ ...foundation, config, store, people, signInLimits },
+      keys: issuing.parts.keys,
+    })
+    close.unshift(() => oauth.close())
+    const open = { ...defaults, identity: { ...defaults.identity, issued: issuing.issued, oauth: oauth.credentials } }
     const inFile = slugsInFile(config.workspaces)
     const manager = new WorkspaceManager<OpenWorkspace>({
       rows: auditedRows(store, keyring, audit),
@@ -111,7 +123,6 @@ export async function assembleGateway(config: Config, options: GatewayOptions = 
       change,
       note: (message) => log.info(message),
     })
-    const { firstRun, people, ...management } = openPeople({ store, change, defaultAccount: account, now })
     const workspacesOf = ({ id }: Account) => manager.of(id)
     const app = createApp({
       version: foundation.version,
@@ -134,6 +145,7 @@ export async function assembleGateway(config: Config, options: GatewayOptions = 
           issued: issuing.issued,
         }),
       },
+      oauth,
       jwks: () => issuing.parts.keys.jwks,
       onRefused: refusalNoter({ denials, security }, now),
       isReady: () => answers(store.meta.find('schema_version')),

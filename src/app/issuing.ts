@@ -18,6 +18,8 @@ export interface IssuingParts {
   readonly accountOf: (workspaceId: string) => string | undefined
   readonly publicUrl: () => string
   readonly now: () => number
+  /** The longest life of an access token of the authorization server, milliseconds: nobody notes those. */
+  readonly unnotedMs: number
 }
 
 /** What issuing and checking share: opened before the workspaces, whose callers it knows. */
@@ -28,8 +30,8 @@ export interface Issuing {
 }
 
 export async function openIssuing(options: IssuingParts): Promise<Issuing> {
-  const { store, keyring, log, account, accountOf, publicUrl, now } = options
-  const keys = await SigningKeys.open({ store, keyring, now })
+  const { store, keyring, log, account, accountOf, publicUrl, now, unnotedMs } = options
+  const keys = await SigningKeys.open({ store, keyring, now, unnotedMs })
   const index = await IssuedIndex.open(store, now())
   const uses = new Uses(store, (code) => log.warn('times of last use were not stored', { code }))
   return {
