@@ -140,7 +140,7 @@ function serveResourceMetadata(exchange: Exchange, parts: AppParts): void {
   const metadata = resourceMetadata({
     // The resource is the URL that the client was given, alias or not (RFC 9728 §3.3). Without a path that is the alias of
     // the only workspace: its own address is not told to strangers.
-    resource: parts.publicUrl() + (path === '' ? '/mcp' : path),
+    resource: (exchange.forwarded?.origin ?? parts.publicUrl()) + (path === '' ? '/mcp' : path),
     name: found.workspace.name,
     authorizationServers: found.identity.authorizationServers,
   })
@@ -156,6 +156,9 @@ function refusal(exchange: Exchange, rules: HostRules): unknown {
   if (exchange.transport === 'stdio') return undefined
   try {
     checkHost(exchange.header('host'), rules)
+    if (exchange.forwarded?.problem !== undefined) return exchange.forwarded.problem
+    // What a proxy calls us stands in URLs that we print: it is one of our names, or refused.
+    if (exchange.forwarded?.host !== undefined) checkHost(exchange.forwarded.host, rules)
     checkOrigin(exchange.header('origin'), rules)
     return undefined
   } catch (error) {

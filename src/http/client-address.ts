@@ -37,8 +37,14 @@ export function trustedProxies(names: readonly string[]): BlockList {
   return trusted
 }
 
-/** Reads `X-Forwarded-For`, `-Proto` and `-Host` of trusted proxies; everything else that is called forwarded is ignored. */
-export function createReadForwarded(names: readonly string[]): ReadForwarded {
+/**
+ * Reads `X-Forwarded-For`, `-Proto` and `-Host` of trusted proxies; everything else that is called forwarded is ignored.
+ * `printsOrigin`: nobody has configured how clients reach us, so the proxy may say it.
+ */
+export function createReadForwarded(
+  names: readonly string[],
+  { printsOrigin }: { readonly printsOrigin: boolean },
+): ReadForwarded {
   const trusted = trustedProxies(names)
   // Asked several times in a request, by limits and records.
   const known = new WeakMap<IncomingMessage, Forwarded>()
@@ -47,13 +53,18 @@ export function createReadForwarded(names: readonly string[]): ReadForwarded {
     if (before !== undefined) return before
     const peer = plainAddress(request.socket.remoteAddress ?? '')
     if (!isTrusted(peer, trusted)) return undefined
-    const forwarded = read(request, peer ?? '', trusted)
+    const forwarded = read(request, peer ?? '', { trusted, printsOrigin })
     known.set(request, forwarded)
     return forwarded
   }
 }
 
-function read(request: IncomingMessage, peer: string, trusted: BlockList): Forwarded {
+interface Reading {
+  readonly trusted: BlockList
+  readonly printsOrigin: boolean
+}
+
+function read(request: IncomingMessage, peer: string, { trusted, printsOrigin }: Reading): Forwarded {
   const address = clientOf(textOf(request, 'x-forwarded-for'), peer, trusted)
   const protocol = protocolOf(textOf(request, 'x-forwarded-proto'))
   const host = hostOf(textOf(request, 'x-forwarded-host'))
@@ -67,7 +78,7 @@ function read(request: IncomingMessage, peer: string, trusted: BlockList): Forwa
   return {
     address: address === false ? peer : address,
     host: named,
-    origin: !protocol || given === undefined ? undefined : `${protocol}://${given.toLowerCase()}`,
+    origin: !printsOrigin || !protocol || given === undefined ? undefined : `${protocol}://${given.toLowerCase()}`,
     problem:
       unreadable.length === 0
         ? undefined
