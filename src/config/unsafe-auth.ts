@@ -18,11 +18,13 @@ export interface ConfiguredAuth {
  * settings that its first workspace cannot have. Fetches nothing.
  */
 export function unsafeAuth({ auth, workspaces, isDevelopment }: ConfiguredAuth): readonly string[] {
+  const egress = createEgress()
   const options: IdentityOptions = {
     now: Date.now,
     isDevelopment,
     reach: 'operator',
-    keySets: new KeySets({ egress: createEgress(), now: Date.now }),
+    keySets: new KeySets({ egress, now: Date.now }),
+    egress,
     results: new ResultCache(),
   }
   const places = [

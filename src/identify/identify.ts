@@ -1,4 +1,4 @@
-import type { Reach } from '../egress/egress.ts'
+import type { Egress, Reach } from '../egress/egress.ts'
 import { GatewayError } from '../errors.ts'
 import type { Exchange } from '../http/exchange.ts'
 import type { FailedAuthLimit } from '../limits/failed-auth.ts'
@@ -13,6 +13,7 @@ import { isLoopbackHost } from './key-set-url.ts'
 import type { KeySets } from './key-sets.ts'
 import type { ResultCache, ResultKey } from './result-cache.ts'
 import { member, readToken } from './unverified-token.ts'
+import { type UserinfoVerifier, userinfoOf } from './userinfo.ts'
 
 /** Says who is calling, by the settings of one workspace. Compiled when they change. */
 export interface Identity {
@@ -26,7 +27,7 @@ export interface Identity {
    * The caller; at once, without a promise, when the token was seen a moment ago.
    *
    * Does not check scopes. @throws (or rejects with) GatewayError `missing_token`, `invalid_token` (its message names the
-   * kind of failure), or `identity_provider_unavailable`.
+   * kind of failure), `identity_provider_unavailable`, or `forbidden` for somebody known who may not come in.
    */
   identify(request: IdentifyRequest, workspaceId: string): Caller | Promise<Caller>
   /** Whether a caller whom `identify` gave may go on; false once what he came with was revoked. */
@@ -45,6 +46,8 @@ export interface IdentityOptions {
   /** Who wrote the settings: how far their URLs may reach. */
   readonly reach: Reach
   readonly keySets: KeySets
+  /** How a provider is asked for userinfo. Undefined: it cannot be. */
+  readonly egress?: Egress | undefined
   readonly results: ResultCache
   /** A request without any credential is let through as the anonymous caller: some tools are public. Default: refused. */
   readonly allowsAnonymous?: boolean
@@ -93,6 +96,7 @@ class JwtIdentity implements Identity {
   readonly #verifiers: readonly JwtVerifier[]
   readonly #byIssuer: ReadonlyMap<string, JwtVerifier>
   readonly #ofAnyIssuer: JwtVerifier | undefined
+  readonly #userinfo: UserinfoVerifier | undefined
   /** What every verifier asks for, a credential of ours must have too. */
   readonly #scopesOfAll: readonly string[]
 
@@ -101,12 +105,19 @@ class JwtIdentity implements Identity {
     const openKeySet = (url: string) => keySets.open(url, reach)
     this.#options = options
     // Without one nobody comes in but with what we issue: so it is once such a credential opened the workspace (FEATURES, B3).
-    if (inbound.jwt.length === 0 && options.issued === undefined) throw nobody()
+    this.#userinfo = userinfoOf(inbound.userinfo, options)
+    const hasVerifier = inbound.jwt.length > 0 || this.#userinfo !== undefined
+    if (!hasVerifier && options.issued === undefined) throw nobody()
     this.#verifiers = inbound.jwt.map((settings) => createJwtVerifier(settings, { now, isDevelopment, openKeySet }))
     this.#byIssuer = verifiersByIssuer(this.#verifiers)
     this.#ofAnyIssuer = this.#verifiers.find((verifier) => verifier.issuers === undefined)
     this.#scopesOfAll = scopesOfAll(this.#verifiers)
-    this.authorizationServers = [...this.#byIssuer.keys()].filter(isAuthorizationServer)
+    const issuers = [...this.#byIssuer.keys()]
+    if (this.#userinfo !== undefined && issuers.includes(this.#userinfo.issuer)) {
+      throw ambiguous(`A jwt entry and userinfo have the issuer ${quoted(this.#userinfo.issuer)}`)
+    }
+    if (this.#userinfo !== undefined) issuers.push(this.#userinfo.issuer)
+    this.authorizationServers = issuers.filter(isAuthorizationServer)
   }
 
   async start(): Promise<readonly string[]> {
@@ -174,6 +185,11 @@ class JwtIdentity implements Identity {
 
   async #verify(key: ResultKey): Promise<Caller> {
     const token = readToken(key.token)
+    if (this.#userinfo?.takes(token) === true) {
+      const caller = accepted(await this.#userinfo.verify(key.token, token))
+      this.#remember(key, caller, this.#userinfo.cacheTtlMs)
+      return caller
+    }
     if (!token.ok) throw refusal(token)
     const { issued } = this.#options
     if (issued?.takes(token) === true) {

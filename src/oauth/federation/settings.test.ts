@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import { createEgress } from '../../egress/create-egress.ts'
+import { isAllowed, plainEmail } from '../../identify/allowed.ts'
+import { allowSettings } from '../../workspaces/allow-settings.ts'
 import { problemsOf } from '../../workspaces/settings.ts'
-import { isAllowed, plainEmail } from './allowed.ts'
 import { createSignInProviders } from './create-sign-in-providers.ts'
-import { allowSettings, signInProvidersSettings } from './settings.ts'
+import { signInProvidersSettings } from './settings.ts'
 
 const google = { type: 'google', clientId: 'c', clientSecret: 's', allow: 'anyone' }
 const oidc = { type: 'oidc', issuer: 'https://idp.example', clientId: 'c', clientSecret: 's', allow: 'anyone' }

@@ -1,4 +1,4 @@
-import type { AllowSettings } from './settings.ts'
+import type { AllowSettings } from '../workspaces/allow-settings.ts'
 
 /** What `allow` looks at; only of a verified e-mail, in lower case. */
 export interface Admissible {
