@@ -45,7 +45,7 @@ export interface AppParts {
   /** The public halves of the keys that our tokens are signed with. Undefined: we issue none. */
   readonly jwks: (() => string) | undefined
   /** Our authorization server. Undefined: there can be none. */
-  readonly oauth?: Pick<OAuthWing, 'takes' | 'serve' | 'serveMetadata'> | undefined
+  readonly oauth?: Pick<OAuthWing, 'takes' | 'serve'> | undefined
   /** Whether the store answers: without it nothing could be recorded or changed. */
   readonly isReady: () => Promise<boolean>
   /** Told of what is refused before a workspace or a route is found, or by the route: none of that leaves a record. */
@@ -115,10 +115,9 @@ export function createApp(parts: AppParts): App {
       const headers = { 'Cache-Control': 'public, max-age=300' }
       return exchange.send({ status: 200, headers, body: parts.jwks() })
     }
-    if (path.includes('/.well-known/') && (await parts.oauth?.serveMetadata(exchange)) === true) return
+    if (parts.oauth?.takes(path) === true) return parts.oauth.serve(exchange)
     // Clients look for documents that we do not have; no workspace is asked for there, so nothing is recorded.
     if (path.startsWith('/.well-known/')) return exchange.send(apiErrorAnswer(NOTHING_HERE))
-    if (parts.oauth?.takes(path) === true) return parts.oauth.serve(exchange)
     return serve(exchange, parts.stages)
   }
 }
@@ -187,7 +186,7 @@ function serveResourceMetadata(exchange: Exchange, parts: AppParts): void {
   const metadata = resourceMetadata({
     // The resource is the URL that the client was given, alias or not (RFC 9728 §3.3). Without a path that is the alias of
     // the only workspace: its own address is not told to strangers.
-    resource: parts.publicUrl() + (path === '' ? '/mcp' : path),
+    resource: (exchange.forwarded?.origin ?? parts.publicUrl()) + (path === '' ? '/mcp' : path),
     name: found.workspace.name,
     authorizationServers: found.identity.authorizationServers,
     scopes: found.identity.takesOAuth ? scopesOfWorkspace(found.workspace.access, []).ordinary : [],
@@ -204,6 +203,9 @@ function refusal(exchange: Exchange, rules: HostRules): unknown {
   if (exchange.transport === 'stdio') return undefined
   try {
     checkHost(exchange.header('host'), rules)
+    if (exchange.forwarded?.problem !== undefined) return exchange.forwarded.problem
+    // What a proxy calls us stands in URLs that we print: it is one of our names, or refused.
+    if (exchange.forwarded?.host !== undefined) checkHost(exchange.forwarded.host, rules)
     checkOrigin(exchange.header('origin'), rules)
     return undefined
   } catch (error) {

@@ -4,6 +4,7 @@ import { dirname, resolve } from 'node:path'
 import { parse as parseYaml } from 'yaml'
 import { z } from 'zod'
 import { securityLoggingSettings } from './config/security-logging.ts'
+import { trustProxySettings } from './config/trust-proxy.ts'
 import { unsafeAuth } from './config/unsafe-auth.ts'
 import { GatewayError } from './errors.ts'
 import { slugOf } from './manage/workspace-manager.ts'
@@ -50,6 +51,11 @@ export const configSchema = z.strictObject({
   encryptionKey: z.string().optional().describe('Master secret for everything sealed, at least 32 characters.'),
   allowedHosts: allowList.optional().describe('Accepted Host names, besides publicUrl’s and this machine’s.'),
   allowedOrigins: allowList.optional().describe('Origins of pages that may call.'),
+  trustProxy: trustProxySettings
+    .prefault([])
+    .describe(
+      'Proxies whose X-Forwarded-For, -Proto and -Host count: addresses, networks, `loopback`, `private`. True: the last two. Default: nobody’s.',
+    ),
   bodyBytesMax: wholeNumber(1024, 100_000_000).prefault(4_000_000).describe('Longest accepted request body.'),
   requestTimeoutMs: wholeNumber(1000, 600_000).prefault(30_000).describe('Time a client has to send a request.'),
   logLevel: z
@@ -112,6 +118,7 @@ export const OPTION_NAMES = [
   { key: 'encryptionKey', env: 'ENCRYPTION_KEY', flag: undefined },
   { key: 'allowedHosts', env: 'ALLOWED_HOSTS', flag: '--allowed-hosts <list>' },
   { key: 'allowedOrigins', env: 'CORS_ORIGIN', flag: '--allowed-origins <list>' },
+  { key: 'trustProxy', env: 'TRUST_PROXY', flag: '--trust-proxy <list>' },
   { key: 'logLevel', env: 'LOG_LEVEL', flag: '--log-level <level>' },
   { key: 'logFormat', env: 'LOG_FORMAT', flag: '--log-format <format>' },
 ] as const
@@ -198,8 +205,10 @@ export function loadConnection({ file, flags = {}, env }: ConfigInput): Connecti
 }
 
 /** Whether clients of other machines can reach us: by the address we listen on, or by a proxy whose name was allowed. */
-export function isPublic(config: Pick<Config, 'host' | 'publicUrl' | 'allowedHosts'>): boolean {
+export function isPublic(config: Pick<Config, 'host' | 'publicUrl' | 'allowedHosts' | 'trustProxy'>): boolean {
   if (!isLoopback(config.host)) return true
+  // Whoever puts a proxy in front does not do it for this machine alone.
+  if (config.trustProxy.length > 0) return true
   if (config.publicUrl !== undefined && !isLoopback(new URL(config.publicUrl).hostname)) return true
   return (config.allowedHosts ?? []).some((host) => !isLoopback(host))
 }

@@ -8,6 +8,7 @@ import { readToken } from '../identify/unverified-token.ts'
 import type { SignInLimits } from '../limits/sign-in-limits.ts'
 import type { OpenWorkspace } from '../manage/open-workspace.ts'
 import type { AuthorizationServer } from '../oauth/authorization-server.ts'
+import { metadataAt } from '../oauth/metadata.ts'
 import { placeOf } from '../oauth/places.ts'
 import { Principals } from '../oauth/principals.ts'
 import { checkIssuer, type OAuthResource, type OAuthResources } from '../oauth/resources.ts'
@@ -39,8 +40,6 @@ export interface OAuthWing {
   /** Whether it answers at this path: only while some workspace takes its tokens. */
   takes(path: string): boolean
   serve(exchange: Exchange): Promise<void>
-  /** Serves metadata of an authorization server; false: there is none at this path. */
-  serveMetadata(exchange: Exchange): Promise<boolean>
   close(): Promise<void>
 }
 
@@ -89,14 +88,8 @@ export async function openOAuth(parts: OAuthParts): Promise<OAuthWing> {
   const isOn = () => directory.entries.some(({ identity }) => identity.takesOAuth)
   return {
     credentials,
-    takes: (path) => placeOf(path) !== undefined && isOn(),
+    takes: (path) => (placeOf(path) !== undefined || metadataAt(path, resources) !== undefined) && isOn(),
     serve: async (exchange) => exchange.send(await (await server()).answer(exchange)),
-    serveMetadata: async (exchange) => {
-      if (!exchange.path.includes('/.well-known/') || !isOn()) return false
-      const answer = await (await server()).metadata(exchange.path)
-      if (answer !== undefined) exchange.send(answer)
-      return answer !== undefined
-    },
     close: () => storage.close(),
   }
 }

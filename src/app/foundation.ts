@@ -96,7 +96,7 @@ export async function layFoundation(
     },
     openOptions: (writeRecord) => ({
       identity: {
-        ...{ now, isDevelopment: config.isDevelopment, keySets, results: new ResultCache() },
+        ...{ now, isDevelopment: config.isDevelopment, keySets, egress, results: new ResultCache() },
         failedAuth: config.failedAuth === undefined ? undefined : createFailedAuthLimit(config.failedAuth),
       },
       defaultAuth: defaultAuth(config),

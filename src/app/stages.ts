@@ -78,7 +78,10 @@ export function createStages(parts: StageParts): Stages<OpenWorkspace> {
       return result
     },
     sendError: (exchange, error, open) => {
-      const resource = open === undefined ? undefined : resourceMetadataUrl(parts.publicUrl(), exchange.path)
+      const resource =
+        open === undefined
+          ? undefined
+          : resourceMetadataUrl(exchange.forwarded?.origin ?? parts.publicUrl(), exchange.path)
       exchange.send(mcpErrorAnswer(error, { resourceMetadataUrl: resource, replyTo: exchange.replyTo }))
     },
   }

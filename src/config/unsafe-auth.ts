@@ -24,11 +24,13 @@ export interface ConfiguredAuth {
  */
 export function unsafeAuth(config: ConfiguredAuth): readonly string[] {
   const { auth, workspaces, isDevelopment } = config
+  const egress = createEgress()
   const options: IdentityOptions = {
     now: Date.now,
     isDevelopment,
     reach: 'operator',
-    keySets: new KeySets({ egress: createEgress(), now: Date.now }),
+    keySets: new KeySets({ egress, now: Date.now }),
+    egress,
     results: new ResultCache(),
     oauth: noTokens(config.publicUrl ?? `http://${config.host}:${config.port}`),
     target: { path: '/', accountId: '' },

@@ -4,6 +4,7 @@ import { randomId } from '../crypto/random.ts'
 import { Cancellation, type CancelSignal } from '../egress/cancel-signal.ts'
 import type { HeaderSet } from '../egress/merge-headers.ts'
 import { GatewayError } from '../errors.ts'
+import type { Forwarded, ReadForwarded } from './client-address.ts'
 import type { Answer, Exchange, ReplyTo } from './exchange.ts'
 import { messagesOn } from './message-stream.ts'
 import { ResponseEvents } from './response-events.ts'
@@ -15,6 +16,8 @@ export interface ExchangeOptions {
   readonly bodyBytesMax: number
   /** Milliseconds since the epoch. */
   readonly now: () => number
+  /** Undefined: no proxy is trusted. */
+  readonly readForwarded?: ReadForwarded | undefined
   /** Headers that every answer to this request carries (CORS). */
   readonly answerHeaders: (request: IncomingMessage) => Readonly<Record<string, string>> | undefined
 }
@@ -71,7 +74,11 @@ export class HttpExchange implements Exchange {
   }
 
   get clientAddress(): string {
-    return this.#request.socket.remoteAddress ?? ''
+    return this.forwarded?.address ?? this.#request.socket.remoteAddress ?? ''
+  }
+
+  get forwarded(): Forwarded | undefined {
+    return this.#options.readForwarded?.(this.#request)
   }
 
   get status(): number | undefined {

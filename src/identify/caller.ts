@@ -1,6 +1,6 @@
 /** Who calls, after the check. A caller is (issuer, subject), never the subject alone (PRODUCT.md, 3). */
 export interface Caller {
-  readonly kind: 'anonymous' | 'jwt' | 'issued' | 'api-key' | 'oauth' | 'local' | 'dev'
+  readonly kind: 'anonymous' | 'jwt' | 'issued' | 'api-key' | 'oauth' | 'userinfo' | 'local' | 'dev'
   /** The `iss` claim; empty for `anonymous` and `local`, and for a token of a verifier that asks for no issuer and carries none. */
   readonly issuer: string
   /** The `sub` claim, else the user id. */

@@ -12,6 +12,7 @@ import { isLoopbackHost } from './key-set-url.ts'
 import type { OAuthCredentials } from './oauth.ts'
 import type { ResultKey } from './result-cache.ts'
 import { member, readToken } from './unverified-token.ts'
+import { type UserinfoVerifier, userinfoOf } from './userinfo.ts'
 
 /**
  * Says who is calling by the credential of the request: `authType` `jwt` (tokens of named issuers, and what we issue to
@@ -27,6 +28,7 @@ export class CredentialIdentity implements Identity {
   readonly #verifiers: readonly JwtVerifier[]
   readonly #byIssuer: ReadonlyMap<string, JwtVerifier>
   readonly #ofAnyIssuer: JwtVerifier | undefined
+  readonly #userinfo: UserinfoVerifier | undefined
   /** What every verifier asks for, a credential of ours must have too. */
   readonly #scopesOfAll: readonly string[]
 
@@ -38,19 +40,25 @@ export class CredentialIdentity implements Identity {
     this.#issued = authType === 'oauth' ? undefined : options.issued
     this.#oauth = authType === 'jwt' ? undefined : requireServer(authType, options)
     this.#checksAll = authType === 'both'
-    if (authType === 'oauth' && inbound.jwt.length > 0) throw unusedVerifiers()
+    this.#userinfo = userinfoOf(inbound.userinfo, options)
+    const hasVerifier = inbound.jwt.length > 0 || this.#userinfo !== undefined
+    if (authType === 'oauth' && hasVerifier) throw unusedVerifiers()
     // Without one nobody comes in but with what we issue: so it is once such a credential opened the workspace (FEATURES, B3).
-    if (authType === 'jwt' && inbound.jwt.length === 0 && options.issued === undefined) throw nobody()
+    if (authType === 'jwt' && !hasVerifier && options.issued === undefined) throw nobody()
     this.#verifiers = inbound.jwt.map((settings) => createJwtVerifier(settings, { now, isDevelopment, openKeySet }))
     this.#byIssuer = verifiersByIssuer(this.#verifiers)
     this.#ofAnyIssuer = this.#verifiers.find((verifier) => verifier.issuers === undefined)
     this.#scopesOfAll = scopesOfAll(this.#verifiers)
+    if (this.#userinfo !== undefined && this.#byIssuer.has(this.#userinfo.issuer)) {
+      throw ambiguous(`A jwt entry and userinfo have the issuer ${quoted(this.#userinfo.issuer)}`)
+    }
   }
 
   /** Ours first: clients take the first. It is asked for each time, as the public URL is known for sure only once we listen. */
   get authorizationServers(): readonly string[] {
     const own = this.#oauth === undefined ? [] : [this.#oauth.issuer()]
-    return [...own, ...[...this.#byIssuer.keys()].filter(isAuthorizationServer)]
+    const asked = this.#userinfo === undefined ? [] : [this.#userinfo.issuer]
+    return [...own, ...[...this.#byIssuer.keys(), ...asked].filter(isAuthorizationServer)]
   }
 
   get takesOAuth(): boolean {
@@ -149,6 +157,11 @@ export class CredentialIdentity implements Identity {
 
   async #verify(key: ResultKey): Promise<Caller> {
     const token = readToken(key.token)
+    if (this.#userinfo?.takes(token) === true) {
+      const caller = accepted(await this.#userinfo.verify(key.token, token))
+      this.#remember(key, caller, this.#userinfo.cacheTtlMs)
+      return caller
+    }
     if (!token.ok) throw refusal(token)
     const { target } = this.#options
     const oauth = this.#oauth
@@ -256,7 +269,10 @@ function malformed(): GatewayError {
 }
 
 function unusedVerifiers(): GatewayError {
-  return new GatewayError('config_invalid', 'authType oauth takes no jwt entries: write both, or leave them out.')
+  return new GatewayError(
+    'config_invalid',
+    'authType oauth takes neither jwt entries nor userinfo: write both, or leave them out.',
+  )
 }
 
 function nobody(): GatewayError {

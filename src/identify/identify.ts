@@ -1,4 +1,4 @@
-import type { Reach } from '../egress/egress.ts'
+import type { Egress, Reach } from '../egress/egress.ts'
 import type { Exchange } from '../http/exchange.ts'
 import type { FailedAuthLimit } from '../limits/failed-auth.ts'
 import { devSettings, type InboundAuthSettings } from '../workspaces/settings.ts'
@@ -24,7 +24,7 @@ export interface Identity {
    * The caller; at once, without a promise, when the token was seen a moment ago.
    *
    * Does not check scopes. @throws (or rejects with) GatewayError `missing_token`, `invalid_token` (its message names the
-   * kind of failure), or `identity_provider_unavailable`.
+   * kind of failure), `identity_provider_unavailable`, or `forbidden` for somebody known who may not come in.
    */
   identify(request: IdentifyRequest, workspaceId: string): Caller | Promise<Caller>
   /** Whether a caller whom `identify` gave may go on; false once what he came with was revoked. */
@@ -43,6 +43,8 @@ export interface IdentityOptions {
   /** Who wrote the settings: how far their URLs may reach. */
   readonly reach: Reach
   readonly keySets: KeySets
+  /** How a provider is asked for userinfo. Undefined: it cannot be. */
+  readonly egress?: Egress | undefined
   readonly results: ResultCache
   /** A request without any credential is let through as the anonymous caller: some tools are public. Default: refused. */
   readonly allowsAnonymous?: boolean

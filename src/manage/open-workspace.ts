@@ -131,8 +131,14 @@ function warnOfUnknownNames({ slug, access }: Workspace, tools: readonly Tool[],
 
 /** FEATURES A16: it works, and nobody shall have it without knowing. */
 function warnOfAnyAudience({ slug, inbound }: Workspace, { defaultAuth, warn }: OpenOptions): void {
-  if (!(inbound ?? defaultAuth).jwt.some(({ allowAnyAudience }) => allowAnyAudience)) return
-  warn(`Workspace ${slug} accepts any audience: every token of its issuer opens it.`)
+  const { jwt, userinfo } = inbound ?? defaultAuth
+  if (jwt.some(({ allowAnyAudience }) => allowAnyAudience)) {
+    warn(`Workspace ${slug} accepts any audience: every token of its issuer opens it.`)
+  }
+  if (userinfo === undefined) return
+  warn(
+    `Workspace ${slug} asks ${userinfo.issuer} whose a token is, and cannot know for whom it was issued: tokens that people gave to other services open it too. MCP forbids that.`,
+  )
 }
 
 async function importOnce(

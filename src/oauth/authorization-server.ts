@@ -13,7 +13,7 @@ import { FederatedSignIn } from './federated-sign-in.ts'
 import type { SignInProvider } from './federation/sign-in-provider.ts'
 import { fetchThrough } from './fetch-through.ts'
 import { type LimitedSurface, SurfaceLimits } from './limits.ts'
-import { metadataAt, publishedMetadata } from './metadata.ts'
+import { type MetadataPath, metadataAt, publishedMetadata } from './metadata.ts'
 import { messagePage } from './pages/message-page.ts'
 import { createPages, type Pages } from './pages/page.ts'
 import { METHODS, PAGES, type Place, placeOf } from './places.ts'
@@ -106,11 +106,8 @@ export class AuthorizationServer {
     this.#callback = parts.provider.callback()
   }
 
-  /** The metadata at this path; undefined: there is none. */
-  async metadata(path: string): Promise<Answer | undefined> {
-    const { publicUrl, resources } = this.#parts
-    const found = metadataAt(path, resources)
-    if (found === undefined) return undefined
+  async #metadata(found: MetadataPath): Promise<Answer> {
+    const { publicUrl } = this.#parts
     if (found.kind === 'moved') return { status: 302, headers: { Location: publicUrl + found.to } }
     const target = '/.well-known/openid-configuration'
     const { body } = await runProvider(this.#callback, { method: 'GET', target, headers: {}, body: '' }, publicUrl)
@@ -121,10 +118,12 @@ export class AuthorizationServer {
     }
   }
 
-  /** Answers a request of a path for which `placeOf` knows a place. Throws nothing that is the caller's fault. */
+  /** Answers a request of a path that `placeOf` or `metadataAt` knows. Throws nothing that is the caller's fault. */
   async answer(exchange: Exchange): Promise<Answer> {
     const place = placeOf(exchange.path)
     try {
+      const metadata = metadataAt(exchange.path, this.#parts.resources)
+      if (metadata !== undefined) return await this.#metadata(metadata)
       if (place === undefined) throw new GatewayError('not_found', 'There is nothing at this address.')
       const allow = METHODS[place.route] ?? []
       if (!allow.includes(exchange.method)) {

@@ -4,6 +4,7 @@ import { BASE_SCOPE, PERSON_SCOPES } from './workspace-scopes.ts'
 /** Where metadata of an authorization server is looked for (RFC 8414 §3, OpenID Connect Discovery §4). */
 const SERVER_DOCUMENTS = ['/.well-known/oauth-authorization-server', '/.well-known/openid-configuration'] as const
 
+const WELL_KNOWN = '/.well-known/'
 /** Where some clients look, and are sent on. */
 const FOREIGN_PREFIX = '/oidc/.well-known/'
 
@@ -14,6 +15,7 @@ export type MetadataPath = { readonly kind: 'document' } | { readonly kind: 'mov
  * (as OpenID Connect has it), since to those of 2025-03-26 the workspace is the authorization server. Undefined: nothing.
  */
 export function metadataAt(path: string, resources: OAuthResources): MetadataPath | undefined {
+  if (!path.includes(WELL_KNOWN)) return undefined
   if (path.startsWith(FOREIGN_PREFIX)) {
     const to = path.slice('/oidc'.length)
     return SERVER_DOCUMENTS.some((document) => document === to) ? { kind: 'moved', to } : undefined

@@ -7,6 +7,7 @@ import {
   jwtIssuerSettings,
   loginSettings,
   upstreamSettings,
+  userinfoSettings,
   workspaceSettings,
 } from '../../src/workspaces/settings.ts'
 
@@ -37,6 +38,9 @@ export function configReference(): string {
     '## `auth.dev`, with `authType: dev`',
     '',
     table(['key', 'default', 'meaning'], rows(devSettings)),
+    '## `auth.userinfo`: tokens that only their provider can read',
+    '',
+    table(['key', 'default', 'meaning'], rows(userinfoSettings)),
     '## A workspace',
     '',
     table(['key', 'default', 'meaning'], rows(workspaceSettings)),

@@ -1,5 +1,5 @@
-import { Browser, leftOf, type Page, pageOf } from '../../src/testing/browser.ts'
 import { type Answered, adminClient, mcpClient } from '../../src/testing/clients.ts'
+import { Browser, leftOf, type Page, pageOf } from '../../src/testing/page-browser.ts'
 import { type RecordingApi, startRecordingApi } from '../../src/testing/recording-api.ts'
 import { startGateway, type TestGateway } from '../../src/testing/start-gateway.ts'
 

@@ -9,7 +9,7 @@ import {
   customFetch,
 } from 'openid-client'
 import { z } from 'zod'
-import { isAllowed, plainEmail, plainName } from './allowed.ts'
+import { isAllowed, plainEmail, plainName } from '../../identify/allowed.ts'
 import { providerCaller } from './call-provider.ts'
 import { type Failing, notProven, providerUnavailable, signInFailure } from './failure.ts'
 import { callbackOf, newMemory } from './memory.ts'

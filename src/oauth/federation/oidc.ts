@@ -8,13 +8,13 @@ import {
   type ServerMetadata,
 } from 'openid-client'
 import type { Egress } from '../../egress/egress.ts'
-import { isAllowed, plainEmail, plainName } from './allowed.ts'
+import { isAllowed, plainEmail, plainName } from '../../identify/allowed.ts'
+import type { AllowSettings } from '../../workspaces/allow-settings.ts'
 import { providerCaller } from './call-provider.ts'
 import { clientAuthOf } from './client-auth.ts'
 import { Discovery } from './discovery.ts'
 import { type Failing, notProven, signInFailure } from './failure.ts'
 import { callbackOf, newMemory, type UsedStates } from './memory.ts'
-import type { AllowSettings } from './settings.ts'
 import type { Identity, SignInMemory, SignInProvider } from './sign-in-provider.ts'
 
 /** What a provider needs of the gateway. */

@@ -1,5 +1,5 @@
 import type { ServerMetadata } from 'openid-client'
-import { domainOf } from './allowed.ts'
+import { domainOf } from '../../identify/allowed.ts'
 import type { OidcPlan } from './oidc.ts'
 import { type GoogleSettings, type MicrosoftSettings, type OidcSettings, providerIdOf } from './settings.ts'
 

@@ -1,4 +1,4 @@
-import type { AllowSettings } from './settings.ts'
+import type { AllowSettings } from '../workspaces/allow-settings.ts'
 
 /** What `allow` looks at; only of a verified e-mail, in lower case. */
 export interface Admissible {
@@ -34,7 +34,10 @@ export function plainEmail(value: unknown): string | undefined {
 export function plainName(...candidates: readonly unknown[]): string | undefined {
   for (const value of candidates) {
     if (typeof value !== 'string') continue
-    const text = value.replace(/[\p{C}\p{Zl}\p{Zp}]+/gu, ' ').trim()
+    const text = value
+      .replace(/\s+/gu, ' ')
+      .replace(/\p{C}+/gu, '')
+      .trim()
     if (text !== '') return Array.from(text).slice(0, 200).join('')
   }
   return undefined
