@@ -8,6 +8,7 @@ import { readToken } from '../identify/unverified-token.ts'
 import type { SignInLimits } from '../limits/sign-in-limits.ts'
 import type { OpenWorkspace } from '../manage/open-workspace.ts'
 import type { AuthorizationServer } from '../oauth/authorization-server.ts'
+import type { SignInProvider } from '../oauth/federation/sign-in-provider.ts'
 import { metadataAt } from '../oauth/metadata.ts'
 import { placeOf } from '../oauth/places.ts'
 import { Principals } from '../oauth/principals.ts'
@@ -77,12 +78,15 @@ export async function openOAuth(parts: OAuthParts): Promise<OAuthWing> {
     now,
   })
   const resources = oauthResources(directory, publicUrl)
+  const providers = await openProviders(parts)
   let opened: Promise<AuthorizationServer> | undefined
   const server = () => {
-    opened ??= openServer({ ...parts, storage, principals, credentials, resources }).catch((error: unknown) => {
-      opened = undefined
-      throw error
-    })
+    opened ??= openServer({ ...parts, storage, principals, credentials, resources, providers }).catch(
+      (error: unknown) => {
+        opened = undefined
+        throw error
+      },
+    )
     return opened
   }
   const isOn = () => directory.entries.some(({ identity }) => identity.takesOAuth)
@@ -102,15 +106,31 @@ interface ServerParts extends OAuthParts {
   readonly principals: Principals
   readonly credentials: OAuthCredentials
   readonly resources: OAuthResources
+  readonly providers: readonly SignInProvider[]
+}
+
+/** @throws GatewayError `config_invalid` for one that cannot be used as it is set. */
+async function openProviders({ config, egress, log, now }: OAuthParts): Promise<readonly SignInProvider[]> {
+  const { providers: settings } = config.oauth
+  if (settings.length === 0) return []
+  const { createSignInProviders } = await import('../oauth/federation/create-sign-in-providers.ts')
+  const providers = createSignInProviders(settings, { egress, now })
+  // Not waited for: one that does not answer now is asked again when somebody chooses it.
+  for (const { id, start } of providers.map((one) => ({ id: one.id, start: () => one.start() }))) {
+    void start().then((problem) => {
+      if (problem !== undefined) log.warn(`sign-in provider ${id}: ${problem}`)
+    })
+  }
+  return providers
 }
 
 async function openServer(parts: ServerParts): Promise<AuthorizationServer> {
-  const { config, keyring, keys, egress, log, publicUrl, now, storage, principals, resources, signInLimits } = parts
+  const { config, keyring, keys, egress, log, publicUrl, now, storage, principals, resources } = parts
   await keys.ready()
   const { openAuthorizationServer } = await import('../oauth/authorization-server.ts')
   return openAuthorizationServer({
     ...{ publicUrl: publicUrl(), settings: config.oauth, resources, principals, storage, keys, keyring, egress, now },
-    ...{ providers: [], signInLimits },
+    ...{ providers: parts.providers, signInLimits: parts.signInLimits },
     verifyAccessToken: (token) => verifyAnywhere(token, parts),
     onServerError: (message) => log.error(`the authorization server failed: ${message}`),
   })
