@@ -2,12 +2,14 @@ import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { z } from 'zod'
 import { GatewayError } from '../errors.ts'
+import { accountCommand } from './account-command.ts'
 import { auditCommand } from './audit-command.ts'
 import { configCommand } from './config-command.ts'
 import { demoCommand } from './demo-command.ts'
 import { doctorCommand } from './doctor-command.ts'
 import { keyCommand, signingKeysCommand } from './key-command.ts'
 import { logsCommand } from './logs-command.ts'
+import { personCommand } from './person-command.ts'
 import { protectCommand } from './protect-command.ts'
 import { startCommand } from './start-command.ts'
 import { printError } from './terminal.ts'
@@ -29,6 +31,8 @@ export async function main(args: readonly string[]): Promise<void> {
     .addCommand(tokenCommand())
     .addCommand(keyCommand())
     .addCommand(signingKeysCommand())
+    .addCommand(personCommand())
+    .addCommand(accountCommand())
     .addCommand(logsCommand())
     .addCommand(auditCommand())
     .addCommand(doctorCommand())
