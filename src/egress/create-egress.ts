@@ -1,4 +1,4 @@
-import { Pool } from 'undici'
+import type { Pool as OriginPool } from 'undici'
 import { GatewayError } from '../errors.ts'
 import { Deadlines } from './deadlines.ts'
 import { createConnector, type ResolveHost, resolveHostBySystem } from './dial.ts'
@@ -6,6 +6,7 @@ import type { Egress, OutgoingRequest, OutgoingResponse, Reach } from './egress.
 import { cancelled, refused } from './failure.ts'
 import { Flight, type FlightPlan } from './flight.ts'
 import { checkRequest } from './safe-request.ts'
+import { Pool } from './undici.ts'
 
 /** How the way out is built; every field has a default. */
 export interface EgressOptions {
@@ -70,7 +71,7 @@ function fly(plan: FlightPlan & { readonly lane: Lane }): void {
 
 /** One pool with the number of its requests that have not ended. */
 interface Lane {
-  readonly pool: Pool
+  readonly pool: OriginPool
   readonly reach: Reach
   readonly origin: string
   readonly isOpen: boolean
