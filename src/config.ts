@@ -8,6 +8,7 @@ import { trustProxySettings } from './config/trust-proxy.ts'
 import { unsafeAuth } from './config/unsafe-auth.ts'
 import { GatewayError } from './errors.ts'
 import { slugOf } from './manage/workspace-manager.ts'
+import { oauthSettings } from './oauth/settings.ts'
 import { inboundAuthSettings, problemsOf, rateLimitingSettings, workspaceSettings } from './workspaces/settings.ts'
 
 const list = z.union([z.string().transform((text) => text.split(',').map((item) => item.trim())), z.array(z.string())])
@@ -83,6 +84,7 @@ export const configSchema = z.strictObject({
     })
     .optional()
     .describe('Refused credentials of one address, after which only known ones are let in. Default: no limit.'),
+  oauth: oauthSettings.prefault({}).describe('The authorization server, for workspaces with authType oauth or both.'),
   auditRetentionDays: wholeNumber(1, 36_500).prefault(90).describe('How long the audit is kept, days.'),
   recordRetentionDays: wholeNumber(1, 36_500).prefault(90).describe('How long requests stay in the log, days.'),
   securityLogging: securityLoggingSettings

@@ -64,6 +64,10 @@ export interface Exchange {
 export interface Answer {
   readonly status: number
   readonly headers?: Readonly<Record<string, string>>
+  /** Each is a `Set-Cookie` of its own. */
+  readonly cookies?: readonly string[]
+  /** Called once the answer has been handed to the network to its last byte. */
+  readonly onDelivered?: () => void
   readonly body?: string
   readonly contentType?: string
 }

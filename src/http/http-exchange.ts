@@ -216,6 +216,7 @@ export class HttpExchange implements Exchange {
   #write(answer: Answer): void {
     const response = this.#response
     if (response.destroyed) return
+    if (answer.onDelivered !== undefined) response.once('finish', answer.onDelivered)
     const headers = this.#head(answer)
     if (answer.body === undefined) {
       if (answer.status !== 204 && answer.status !== 304) headers.push('Content-Length', 0)
@@ -227,11 +228,12 @@ export class HttpExchange implements Exchange {
     response.writeHead(answer.status, headers).end(answer.body)
   }
 
-  #head(answer: Pick<Answer, 'status' | 'headers'>): (string | number)[] {
+  #head(answer: Pick<Answer, 'status' | 'headers' | 'cookies'>): (string | number)[] {
     const headers: (string | number)[] = ['X-Request-Id', this.requestId, ...FIXED_HEADERS]
     if (answer.headers?.['Cache-Control'] === undefined) headers.push(...NOT_KEPT)
     append(headers, this.#options.answerHeaders(this.#request))
     append(headers, answer.headers)
+    if (answer.cookies !== undefined) for (const cookie of answer.cookies) headers.push('Set-Cookie', cookie)
     // An unread body would be taken for the next request of the connection.
     if (!this.#request.complete && hasBody(this.#request)) headers.push('Connection', 'close')
     return headers

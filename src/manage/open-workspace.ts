@@ -78,6 +78,7 @@ export async function openWorkspace(workspace: Workspace, options: OpenOptions):
     ...options.identity,
     reach,
     allowsAnonymous: rules.admitsAnonymous,
+    target: { path: workspacePath(workspace), accountId: workspace.accountId },
   })
   if (identity.isOpenToAll) refuseScopes(rules)
   warnOfAnyAudience(workspace, options)

@@ -82,7 +82,7 @@ export const inboundAuthSettings = z.strictObject({
   authType: z
     .enum(['jwt', 'none', 'oauth', 'both', 'dev'])
     .describe(
-      'How callers prove who they are. `none`: nobody is asked. `dev`: `X-User-ID` is believed, only when NODE_ENV is test or development. `oauth` and `both` wait for the authorization server.',
+      'How callers prove who they are. `none`: nobody is asked. `dev`: `X-User-ID` is believed, only when NODE_ENV is test or development. `oauth`: people sign in at our own authorization server. `both`: its tokens and those of `jwt`.',
     ),
   dev: devSettings.optional().describe('For authType dev.'),
   userinfo: userinfoSettings.optional().describe('Tokens that only their provider can read.'),
