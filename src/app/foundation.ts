@@ -11,6 +11,7 @@ import { type HostRules, LOOPBACK_HOSTS } from '../http/host-and-origin.ts'
 import { OpenStreams } from '../http/open-streams.ts'
 import { KeySets } from '../identify/key-sets.ts'
 import { ResultCache } from '../identify/result-cache.ts'
+import { CallerLimits } from '../limits/caller-limits.ts'
 import { createFailedAuthLimit } from '../limits/failed-auth.ts'
 import type { OpenOptions, OpenWorkspace } from '../manage/open-workspace.ts'
 import type { McpState } from '../mcp/answer.ts'
@@ -101,6 +102,7 @@ export async function layFoundation(
       },
       defaultAuth: defaultAuth(config),
       defaultLimits: config.rateLimiting,
+      callerLimits: new CallerLimits(),
       egress,
       now,
       writeRecord,

@@ -4,7 +4,7 @@ import { type Credentials, createCredentials } from '../credentials/credentials.
 import type { Egress } from '../egress/egress.ts'
 import { GatewayError } from '../errors.ts'
 import { createIdentity, type Identity, type IdentityOptions } from '../identify/identify.ts'
-import { type CheckLimits, compileCallerLimits } from '../limits/caller-limits.ts'
+import type { CallerLimits, CheckLimits } from '../limits/caller-limits.ts'
 import type { ServerDescription } from '../mcp/answer.ts'
 import type { WriteRecord } from '../records/record.ts'
 import { type Catalog, createCatalog } from '../tools/catalog.ts'
@@ -41,6 +41,7 @@ export interface OpenOptions {
   /** What counts for a workspace that says nothing about callers. */
   readonly defaultAuth: InboundAuthSettings
   readonly defaultLimits?: RateLimitingSettings | undefined
+  readonly callerLimits: CallerLimits
   readonly egress: Egress
   readonly now: () => number
   readonly writeRecord: WriteRecord
@@ -102,7 +103,7 @@ export async function openWorkspace(workspace: Workspace, options: OpenOptions):
     catalog,
     credentials,
     rules,
-    checkLimits: limits === undefined ? undefined : compileCallerLimits(limits),
+    checkLimits: limits === undefined ? undefined : options.callerLimits.of(id, limits),
     mcpServer: mcp === undefined ? undefined : parseMcpServer(mcp.url),
     apiServer: apiServers(),
     server: { name: slug, title: name, version: options.version },

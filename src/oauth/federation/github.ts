@@ -48,6 +48,7 @@ export function createGithubProvider(settings: GithubSettings, options: Federati
     name,
     // There are no metadata to read: its addresses are known.
     start: async () => undefined,
+    stillAllows: ({ email, isAllowed: wasAllowed }) => wasAllowed && isAllowed(settings.allow, { email }),
     async begin({ redirectUri }) {
       const memory = newMemory({ providerId: id, redirectUri, now: now() })
       const url = buildAuthorizationUrl(github.configuration, {

@@ -76,6 +76,7 @@ export function createOidcProvider(plan: OidcPlan, options: FederationOptions): 
     id,
     name,
     start: () => discovery.start(),
+    stillAllows: ({ email, isAllowed: wasAllowed }) => wasAllowed && isAllowed(plan.allow, { email }),
     async begin({ redirectUri }) {
       const configuration = await discovery.get()
       const memory = newMemory({ providerId: id, redirectUri, now: now() })

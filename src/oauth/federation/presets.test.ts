@@ -127,6 +127,26 @@ suite('signing in at Microsoft', () => {
   })
 })
 
+suite('somebody who was allowed when he signed in', () => {
+  const cases = [
+    { allow: 'anyone', email: undefined, wasAllowed: true, still: true },
+    { allow: 'anyone', email: undefined, wasAllowed: false, still: false },
+    { allow: { domains: ['example.com'] }, email: 'ada@example.com', wasAllowed: true, still: true },
+    { allow: { domains: ['other.example'] }, email: 'ada@example.com', wasAllowed: true, still: false },
+    { allow: { domains: ['example.com'] }, email: 'ada@example.com', wasAllowed: false, still: false },
+    { allow: { emails: ['eve@example.com'] }, email: 'ada@example.com', wasAllowed: true, still: false },
+    { allow: { emails: ['eve@example.com'] }, email: undefined, wasAllowed: true, still: false },
+  ]
+  for (const { allow, email, wasAllowed, still } of cases) {
+    test(`${still ? 'still is' : 'is not'} by ${JSON.stringify(allow)}, as ${email}, allowed then: ${wasAllowed}`, async () => {
+      for (const type of ['google', 'github']) {
+        await using stand = standOf({ ...credentials, type, allow })
+        assert.equal(stand.provider.stillAllows({ email, isAllowed: wasAllowed }), still)
+      }
+    })
+  }
+})
+
 suite('signing in at Google', () => {
   const cases = [
     { name: 'an account of the company', person: { email: 'ada@example.com', hd: 'Example.com' }, isAllowed: true },

@@ -52,4 +52,9 @@ export interface SignInProvider {
     readonly redirectUri: string
     readonly memory: SignInMemory
   }): Promise<Identity>
+  /**
+   * Whether somebody who was allowed when he signed in still is, by today’s `allow`: for what goes on without a new sign-in,
+   * such as refreshing. Looks at the e-mail alone, so it can only take away what `Identity.isAllowed` gave.
+   */
+  stillAllows(identity: Pick<Identity, 'email' | 'isAllowed'>): boolean
 }
