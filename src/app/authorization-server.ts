@@ -8,6 +8,8 @@ import { readToken } from '../identify/unverified-token.ts'
 import type { SignInLimits } from '../limits/sign-in-limits.ts'
 import type { OpenWorkspace } from '../manage/open-workspace.ts'
 import type { AuthorizationServer } from '../oauth/authorization-server.ts'
+import { ConnectedApps } from '../oauth/connected-apps.ts'
+import { Connections } from '../oauth/connections.ts'
 import type { SignInProvider } from '../oauth/federation/sign-in-provider.ts'
 import { metadataAt } from '../oauth/metadata.ts'
 import { placeOf } from '../oauth/places.ts'
@@ -41,6 +43,9 @@ export interface OAuthWing {
   /** Whether it answers at this path: only while some workspace takes its tokens. */
   takes(path: string): boolean
   serve(exchange: Exchange): Promise<void>
+  readonly connectedApps: ConnectedApps
+  /** What this person may do has changed: access tokens are made anew from now on, or not at all. */
+  personChanged(personId: string): Promise<void>
   close(): Promise<void>
 }
 
@@ -60,6 +65,7 @@ export async function openOAuth(parts: OAuthParts): Promise<OAuthWing> {
   const principals = new Principals({
     people,
     adapter: storage.adapter('Principal'),
+    ofPeople: storage.adapter('PersonPrincipals'),
     adminUsers: settings.adminUsers,
     ttlSeconds: PRINCIPAL_SECONDS,
     isAllowedBy: (_providerId, { isAllowed }) => isAllowed,
@@ -70,6 +76,7 @@ export async function openOAuth(parts: OAuthParts): Promise<OAuthWing> {
     keys,
     isRevoked: (grant) => storage.revocations.isRevoked(grant),
     stands: async ({ grantId, subject }, accountId) => {
+      // Asked of the storage as well: one that forgets everything at a restart has forgotten what was revoked, too.
       const grant = await storage.adapter('Grant').find(grantId)
       if (grant?.['accountId'] !== subject) return false
       const principal = await principals.find(subject)
@@ -94,6 +101,14 @@ export async function openOAuth(parts: OAuthParts): Promise<OAuthWing> {
     credentials,
     takes: (path) => (placeOf(path) !== undefined || metadataAt(path, resources) !== undefined) && isOn(),
     serve: async (exchange) => exchange.send(await (await server()).answer(exchange)),
+    connectedApps: new ConnectedApps({
+      principals,
+      connections: new Connections(storage.grants, storage.adapter('Connection')),
+      workspaceOf: (url) => directory.entries.find(({ path }) => publicUrl() + path === url)?.workspace,
+    }),
+    personChanged: async (personId) => {
+      for (const id of await principals.idsOf(personId)) await storage.revocations.revoke({ what: 'subject', id })
+    },
     close: () => storage.close(),
   }
 }
