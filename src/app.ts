@@ -1,11 +1,17 @@
-import { requireAdmin } from './api/admin.ts'
+import type { Account } from './accounts/account.ts'
+import type { SignIns } from './accounts/sign-ins.ts'
+import { accountRoutes } from './api/accounts.ts'
 import { type AuditRoutesOptions, auditRoutes } from './api/audit.ts'
+import { authenticate, originOf } from './api/authenticate.ts'
 import { doctorRoutes, type Examine } from './api/doctor.ts'
 import { keyRoutes } from './api/keys.ts'
 import type { LogQuery } from './api/logs.ts'
 import { logRoutes } from './api/logs.ts'
 import { describeApi } from './api/openapi.ts'
-import { type Route, runRoute } from './api/routes.ts'
+import { peopleRoutes } from './api/people.ts'
+import { type Gate, openRoute, type Route, runRoute } from './api/routes.ts'
+import { sessionCookieName } from './api/session-cookie.ts'
+import { signInRoutes } from './api/sign-in.ts'
 import { tokenRoutes } from './api/tokens.ts'
 import { workspaceRoutes } from './api/workspaces.ts'
 import { GatewayError } from './errors.ts'
@@ -15,10 +21,14 @@ import { apiErrorAnswer, mcpErrorAnswer } from './http/error-response.ts'
 import type { Exchange } from './http/exchange.ts'
 import { checkHost, checkOrigin, type HostRules } from './http/host-and-origin.ts'
 import type { FailedAuthLimit } from './limits/failed-auth.ts'
+import type { Accounts } from './manage/accounts.ts'
+import type { Entrance } from './manage/entrance.ts'
 import type { OpenWorkspace } from './manage/open-workspace.ts'
+import type { Team } from './manage/team.ts'
 import type { TokenManager } from './manage/token-manager.ts'
 import type { WorkspaceManager } from './manage/workspace-manager.ts'
 import { RESOURCE_METADATA_PATH, resourceMetadata } from './oauth/resource-metadata.ts'
+import type { Origin } from './records/audit-event.ts'
 import type { WorkspaceDirectory } from './workspaces/resolve.ts'
 
 /** What the surfaces stand on; `app/assemble.ts` builds it. */
@@ -35,13 +45,26 @@ export interface AppParts {
   /** Whether the store answers: without it nothing could be recorded or changed. */
   readonly isReady: () => Promise<boolean>
   /** Told of what is refused before a workspace or a route is found, or by the route: none of that leaves a record. */
-  readonly onRefused: (exchange: Exchange, error: unknown) => void
+  readonly onRefused: (exchange: Exchange, error: unknown, who?: Refused) => void
+}
+
+/** Who was refused by `/api`, and in which account, as far as it is known. */
+export interface Refused {
+  readonly by: Origin
+  readonly accountId?: string | undefined
 }
 
 /** What `/api` works on. */
 export interface Management {
-  readonly manager: WorkspaceManager<OpenWorkspace>
-  readonly tokens: TokenManager
+  /** The workspaces of an account, and no others. */
+  readonly workspacesOf: (account: Account) => WorkspaceManager<OpenWorkspace>
+  /** The credentials of an account, and no others. */
+  readonly tokensOf: (account: Account) => TokenManager
+  readonly accounts: Accounts
+  readonly team: Team
+  readonly entrance: Entrance
+  readonly signIns: SignIns
+  readonly showFirstRunCode: (code: string) => void
   readonly adminKey: string
   readonly readLogs: (query: LogQuery) => Promise<readonly unknown[]>
   readonly audit: Pick<AuditRoutesOptions, 'read' | 'verify'>
@@ -94,24 +117,28 @@ export function createApp(parts: AppParts): App {
   }
 }
 
-function apiRoutes({ manager, tokens, readLogs, audit, examine, now }: Management, parts: AppParts): readonly Route[] {
-  const { publicUrl } = parts
+function apiRoutes(management: Management, { publicUrl, version }: AppParts): readonly Route[] {
+  const { workspacesOf, tokensOf, accounts, team, entrance, showFirstRunCode, readLogs, audit, examine, now } =
+    management
   const routes: Route[] = [
-    ...workspaceRoutes({ manager, publicUrl }),
-    ...tokenRoutes({ tokens, publicUrl, now }),
-    ...keyRoutes({ tokens, publicUrl, now }),
-    ...logRoutes({ workspaceId: (reference) => manager.get(reference).id, read: readLogs }),
-    ...auditRoutes({ workspaceId: (reference) => manager.find(reference)?.id ?? reference, ...audit }),
+    ...signInRoutes({ entrance, accounts, publicUrl, showFirstRunCode }),
+    ...accountRoutes(accounts),
+    ...peopleRoutes(team),
+    ...workspaceRoutes({ workspacesOf, publicUrl }),
+    ...tokenRoutes({ tokensOf, publicUrl, now }),
+    ...keyRoutes({ tokensOf, publicUrl, now }),
+    ...logRoutes({ workspaceId: (account, name) => workspacesOf(account).get(name).id, read: readLogs }),
+    ...auditRoutes({ workspaceId: (account, name) => workspacesOf(account).find(name)?.id ?? name, ...audit }),
     ...doctorRoutes(examine),
   ]
-  const describe: Route = {
+  const describe: Route = openRoute({
     method: 'GET',
     path: '/api/openapi.json',
     summary: 'Describe this API',
-    open: true,
+    needs: 'nobody',
     status: 200,
-    handle: async () => describeApi([...routes, describe], parts.version),
-  }
+    handle: async () => describeApi([...routes, describe], version),
+  })
   return [...routes, describe]
 }
 
@@ -119,12 +146,26 @@ async function serveApi(
   exchange: Exchange,
   routes: readonly Route[],
   management: Management,
-  { onRefused }: AppParts,
+  { onRefused, publicUrl }: AppParts,
 ): Promise<void> {
+  let who: Refused | undefined
+  const gate: Gate = {
+    async authenticate() {
+      const cookieName = () => sessionCookieName(publicUrl())
+      const caller = await authenticate(exchange, { ...management, cookieName })
+      who = { by: originOf(caller, exchange) }
+      return caller
+    },
+    async enter(caller, named) {
+      const entered = await management.accounts.enter(caller.kind === 'person' ? caller.person : undefined, named)
+      who = { by: originOf(caller, exchange), accountId: entered.account.id }
+      return entered
+    },
+  }
   try {
-    await runRoute(routes, exchange, () => requireAdmin(exchange, management))
+    await runRoute(routes, exchange, gate)
   } catch (error) {
-    onRefused(exchange, error)
+    onRefused(exchange, error, who)
     exchange.send(apiErrorAnswer(error))
   }
 }

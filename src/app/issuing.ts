@@ -12,7 +12,10 @@ export interface IssuingParts {
   readonly store: Store
   readonly keyring: Keyring
   readonly log: Log
+  /** The default account. */
   readonly account: Account
+  /** The account of a workspace; undefined: it is not served. */
+  readonly accountOf: (workspaceId: string) => string | undefined
   readonly publicUrl: () => string
   readonly now: () => number
 }
@@ -24,14 +27,15 @@ export interface Issuing {
   close(): Promise<void>
 }
 
-export async function openIssuing({ store, keyring, log, account, publicUrl, now }: IssuingParts): Promise<Issuing> {
+export async function openIssuing(options: IssuingParts): Promise<Issuing> {
+  const { store, keyring, log, account, accountOf, publicUrl, now } = options
   const keys = await SigningKeys.open({ store, keyring, now })
   const index = await IssuedIndex.open(store, now())
   const uses = new Uses(store, (code) => log.warn('times of last use were not stored', { code }))
   return {
     issued: createIssuedCredentials({
       issuer: publicUrl,
-      audience: () => accountUrl(publicUrl(), account.id),
+      audience: (workspaceId) => accountUrl(publicUrl(), accountOf(workspaceId) ?? account.id),
       keys,
       index,
       noteUse: (id, at) => uses.note(id, at),
