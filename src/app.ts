@@ -76,8 +76,8 @@ export interface Management {
 
 const NOTHING_HERE = new GatewayError('not_found', 'There is nothing at this address.')
 
-/** Serves any request. Never throws. */
-export type App = (exchange: Exchange) => Promise<void>
+/** Serves any request; a promise where the answer takes its time. Neither throws nor rejects. */
+export type App = (exchange: Exchange) => Promise<void> | void
 
 /**
  * Mounts the surfaces. All routes stand on this screen: health, preflight, discovery, the management API, and everything
@@ -86,7 +86,7 @@ export type App = (exchange: Exchange) => Promise<void>
 export function createApp(parts: AppParts): App {
   const { management } = parts
   const routes = management === undefined ? [] : apiRoutes(management, parts)
-  return async (exchange) => {
+  return (exchange) => {
     const { path } = exchange
     // Health checks come from load balancers that know only our address, so no Host is asked of them; they tell nothing.
     if (path === '/health/live') return exchange.send({ status: 200, body: '{"status":"ok"}' })

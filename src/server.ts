@@ -116,11 +116,16 @@ function listener(server: Server, gateway: Gateway, { config, connections, now }
   return (request: IncomingMessage, response: ServerResponse) => {
     const exchange = new HttpExchange(request, response, options)
     connections.carries(request.socket, exchange)
-    gateway.app(exchange).catch((error: unknown) => {
+    const failed = (error: unknown) => {
       // The surfaces answer their own errors; this is a defect, and the client must not wait for it.
       gateway.log.error(`Request ${exchange.requestId} failed: ${error instanceof Error ? error.name : 'unknown'}`)
       exchange.send({ status: 500, body: '{"error":"internal"}' })
-    })
+    }
+    try {
+      gateway.app(exchange)?.catch(failed)
+    } catch (error) {
+      failed(error)
+    }
   }
 }
 

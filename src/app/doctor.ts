@@ -1,9 +1,8 @@
 import type { Account } from '../accounts/account.ts'
 import type { Examine } from '../api/doctor.ts'
 import { type Config, isLoopback } from '../config.ts'
-import { diagnose } from '../doctor/diagnose.ts'
-import { examineWorkspace, type Inside } from '../doctor/examine.ts'
-import { type Report, reportOf } from '../doctor/report.ts'
+import type { Inside } from '../doctor/examine.ts'
+import type { Report } from '../doctor/report.ts'
 import type { OpenWorkspace } from '../manage/open-workspace.ts'
 import type { WorkspaceManager } from '../manage/workspace-manager.ts'
 import type { InboundAuthSettings } from '../workspaces/settings.ts'
@@ -44,6 +43,12 @@ export function createDoctor(
     }
   }
   return async ({ workspace, url, token, origin }, { account, reach }): Promise<Report> => {
+    // Loaded when it is asked for the first time: a start need not wait for thirty files that most days nobody needs.
+    const [{ diagnose }, { examineWorkspace }, { reportOf }] = await Promise.all([
+      import('../doctor/diagnose.ts'),
+      import('../doctor/examine.ts'),
+      import('../doctor/report.ts'),
+    ])
     // The holder of the admin key is the operator, who may name private addresses (PRODUCT.md, 13); people may not.
     const world = { egress, now, reach, signal: AbortSignal.timeout(DEADLINE_MS) }
     const inside =

@@ -55,7 +55,7 @@ async function answerLines(gateway: StoredGateway, path: string): Promise<void> 
   for await (const line of lines) {
     if (line.trim() === '') continue
     const exchange = new StdioExchange(line, { path, now: Date.now, write: (text) => process.stdout.write(text) })
-    const call = gateway.app(exchange).finally(() => running.delete(call))
+    const call = Promise.resolve(gateway.app(exchange)).finally(() => running.delete(call))
     running.add(call)
   }
   gateway.endStreams()

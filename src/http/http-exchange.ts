@@ -48,6 +48,8 @@ export class HttpExchange implements Exchange {
   #cancellation: Cancellation | undefined
   #status: number | undefined
   #body: Promise<string> | undefined
+  /** Set while the body is being read. */
+  #rejectBody: ((error: GatewayError) => void) | undefined
   /** The answer, where it is a stream of events. */
   #events: ResponseEvents | undefined
   /** Another exchange's stream, on which this one is answered. */
@@ -95,6 +97,7 @@ export class HttpExchange implements Exchange {
 
   /** The connection has closed: an answer that is still awaited is no longer wanted. */
   clientLeft(): void {
+    this.#rejectBody?.(gone())
     this.#events?.clientLeft()
     const isAwaited = this.#status === undefined ? this.#answerStream === undefined : this.#events !== undefined
     if (isAwaited) this.#cancellation?.abort()
@@ -136,7 +139,8 @@ export class HttpExchange implements Exchange {
     return new Promise((resolve, reject) => {
       const chunks: Buffer[] = []
       let bytes = 0
-      let isRead = false
+      // Told by the connection: listeners for `error` and `close` on each request would cost more than reading it.
+      this.#rejectBody = reject
       request.on('data', (chunk: Buffer) => {
         bytes += chunk.length
         if (bytes > limit) {
@@ -147,15 +151,11 @@ export class HttpExchange implements Exchange {
         chunks.push(chunk)
       })
       request.on('end', () => {
-        isRead = true
+        this.#rejectBody = undefined
         const [first] = chunks
         const body = chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks, bytes)
         if (isUtf8(body)) resolve(body.toString('utf8'))
         else reject(new GatewayError('parse_error', 'Parse error: the body is not UTF-8.'))
-      })
-      request.on('error', () => reject(gone()))
-      request.on('close', () => {
-        if (!isRead) reject(gone())
       })
     })
   }
