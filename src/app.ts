@@ -1,13 +1,20 @@
-import { requireAdmin } from './api/admin.ts'
+import type { Account } from './accounts/account.ts'
+import type { SignIns } from './accounts/sign-ins.ts'
+import { accountRoutes } from './api/accounts.ts'
 import { type AuditRoutesOptions, auditRoutes } from './api/audit.ts'
+import { authenticate, originOf } from './api/authenticate.ts'
 import { doctorRoutes, type Examine } from './api/doctor.ts'
 import { keyRoutes } from './api/keys.ts'
 import type { LogQuery } from './api/logs.ts'
 import { logRoutes } from './api/logs.ts'
 import { describeApi } from './api/openapi.ts'
-import { type Route, runRoute } from './api/routes.ts'
+import { peopleRoutes } from './api/people.ts'
+import { type Gate, openRoute, type Route, runRoute } from './api/routes.ts'
+import { sessionCookieName } from './api/session-cookie.ts'
+import { signInRoutes } from './api/sign-in.ts'
 import { tokenRoutes } from './api/tokens.ts'
 import { workspaceRoutes } from './api/workspaces.ts'
+import type { OAuthWing } from './app/authorization-server.ts'
 import { GatewayError } from './errors.ts'
 import { type Stages, serve } from './gateway.ts'
 import { preflightHeaders } from './http/cors.ts'
@@ -15,10 +22,15 @@ import { apiErrorAnswer, mcpErrorAnswer } from './http/error-response.ts'
 import type { Exchange } from './http/exchange.ts'
 import { checkHost, checkOrigin, type HostRules } from './http/host-and-origin.ts'
 import type { FailedAuthLimit } from './limits/failed-auth.ts'
+import type { Accounts } from './manage/accounts.ts'
+import type { Entrance } from './manage/entrance.ts'
 import type { OpenWorkspace } from './manage/open-workspace.ts'
+import type { Team } from './manage/team.ts'
 import type { TokenManager } from './manage/token-manager.ts'
 import type { WorkspaceManager } from './manage/workspace-manager.ts'
 import { RESOURCE_METADATA_PATH, resourceMetadata } from './oauth/resource-metadata.ts'
+import { scopesOfWorkspace } from './oauth/workspace-scopes.ts'
+import type { Origin } from './records/audit-event.ts'
 import type { WorkspaceDirectory } from './workspaces/resolve.ts'
 
 /** What the surfaces stand on; `app/assemble.ts` builds it. */
@@ -32,16 +44,31 @@ export interface AppParts {
   readonly management: Management | undefined
   /** The public halves of the keys that our tokens are signed with. Undefined: we issue none. */
   readonly jwks: (() => string) | undefined
+  /** Our authorization server. Undefined: there can be none. */
+  readonly oauth?: Pick<OAuthWing, 'takes' | 'serve'> | undefined
   /** Whether the store answers: without it nothing could be recorded or changed. */
   readonly isReady: () => Promise<boolean>
   /** Told of what is refused before a workspace or a route is found, or by the route: none of that leaves a record. */
-  readonly onRefused: (exchange: Exchange, error: unknown) => void
+  readonly onRefused: (exchange: Exchange, error: unknown, who?: Refused) => void
+}
+
+/** Who was refused by `/api`, and in which account, as far as it is known. */
+export interface Refused {
+  readonly by: Origin
+  readonly accountId?: string | undefined
 }
 
 /** What `/api` works on. */
 export interface Management {
-  readonly manager: WorkspaceManager<OpenWorkspace>
-  readonly tokens: TokenManager
+  /** The workspaces of an account, and no others. */
+  readonly workspacesOf: (account: Account) => WorkspaceManager<OpenWorkspace>
+  /** The credentials of an account, and no others. */
+  readonly tokensOf: (account: Account) => TokenManager
+  readonly accounts: Accounts
+  readonly team: Team
+  readonly entrance: Entrance
+  readonly signIns: SignIns
+  readonly showFirstRunCode: (code: string) => void
   readonly adminKey: string
   readonly readLogs: (query: LogQuery) => Promise<readonly unknown[]>
   readonly audit: Pick<AuditRoutesOptions, 'read' | 'verify'>
@@ -53,8 +80,8 @@ export interface Management {
 
 const NOTHING_HERE = new GatewayError('not_found', 'There is nothing at this address.')
 
-/** Serves any request. Never throws. */
-export type App = (exchange: Exchange) => Promise<void>
+/** Serves any request; a promise where the answer takes its time. Neither throws nor rejects. */
+export type App = (exchange: Exchange) => Promise<void> | void
 
 /**
  * Mounts the surfaces. All routes stand on this screen: health, preflight, discovery, the management API, and everything
@@ -63,7 +90,7 @@ export type App = (exchange: Exchange) => Promise<void>
 export function createApp(parts: AppParts): App {
   const { management } = parts
   const routes = management === undefined ? [] : apiRoutes(management, parts)
-  return async (exchange) => {
+  return (exchange) => {
     const { path } = exchange
     // Health checks come from load balancers that know only our address, so no Host is asked of them; they tell nothing.
     if (path === '/health/live') return exchange.send({ status: 200, body: '{"status":"ok"}' })
@@ -88,30 +115,35 @@ export function createApp(parts: AppParts): App {
       const headers = { 'Cache-Control': 'public, max-age=300' }
       return exchange.send({ status: 200, headers, body: parts.jwks() })
     }
+    if (parts.oauth?.takes(path) === true) return parts.oauth.serve(exchange)
     // Clients look for documents that we do not have; no workspace is asked for there, so nothing is recorded.
     if (path.startsWith('/.well-known/')) return exchange.send(apiErrorAnswer(NOTHING_HERE))
     return serve(exchange, parts.stages)
   }
 }
 
-function apiRoutes({ manager, tokens, readLogs, audit, examine, now }: Management, parts: AppParts): readonly Route[] {
-  const { publicUrl } = parts
+function apiRoutes(management: Management, { publicUrl, version }: AppParts): readonly Route[] {
+  const { workspacesOf, tokensOf, accounts, team, entrance, showFirstRunCode, readLogs, audit, examine, now } =
+    management
   const routes: Route[] = [
-    ...workspaceRoutes({ manager, publicUrl }),
-    ...tokenRoutes({ tokens, publicUrl, now }),
-    ...keyRoutes({ tokens, publicUrl, now }),
-    ...logRoutes({ workspaceId: (reference) => manager.get(reference).id, read: readLogs }),
-    ...auditRoutes({ workspaceId: (reference) => manager.find(reference)?.id ?? reference, ...audit }),
+    ...signInRoutes({ entrance, accounts, publicUrl, showFirstRunCode }),
+    ...accountRoutes(accounts),
+    ...peopleRoutes(team),
+    ...workspaceRoutes({ workspacesOf, publicUrl }),
+    ...tokenRoutes({ tokensOf, publicUrl, now }),
+    ...keyRoutes({ tokensOf, publicUrl, now }),
+    ...logRoutes({ workspaceId: (account, name) => workspacesOf(account).get(name).id, read: readLogs }),
+    ...auditRoutes({ workspaceId: (account, name) => workspacesOf(account).find(name)?.id ?? name, ...audit }),
     ...doctorRoutes(examine),
   ]
-  const describe: Route = {
+  const describe: Route = openRoute({
     method: 'GET',
     path: '/api/openapi.json',
     summary: 'Describe this API',
-    open: true,
+    needs: 'nobody',
     status: 200,
-    handle: async () => describeApi([...routes, describe], parts.version),
-  }
+    handle: async () => describeApi([...routes, describe], version),
+  })
   return [...routes, describe]
 }
 
@@ -119,12 +151,26 @@ async function serveApi(
   exchange: Exchange,
   routes: readonly Route[],
   management: Management,
-  { onRefused }: AppParts,
+  { onRefused, publicUrl }: AppParts,
 ): Promise<void> {
+  let who: Refused | undefined
+  const gate: Gate = {
+    async authenticate() {
+      const cookieName = () => sessionCookieName(publicUrl())
+      const caller = await authenticate(exchange, { ...management, cookieName })
+      who = { by: originOf(caller, exchange) }
+      return caller
+    },
+    async enter(caller, named) {
+      const entered = await management.accounts.enter(caller.kind === 'person' ? caller.person : undefined, named)
+      who = { by: originOf(caller, exchange), accountId: entered.account.id }
+      return entered
+    },
+  }
   try {
-    await runRoute(routes, exchange, () => requireAdmin(exchange, management))
+    await runRoute(routes, exchange, gate)
   } catch (error) {
-    onRefused(exchange, error)
+    onRefused(exchange, error, who)
     exchange.send(apiErrorAnswer(error))
   }
 }
@@ -140,9 +186,10 @@ function serveResourceMetadata(exchange: Exchange, parts: AppParts): void {
   const metadata = resourceMetadata({
     // The resource is the URL that the client was given, alias or not (RFC 9728 §3.3). Without a path that is the alias of
     // the only workspace: its own address is not told to strangers.
-    resource: parts.publicUrl() + (path === '' ? '/mcp' : path),
+    resource: (exchange.forwarded?.origin ?? parts.publicUrl()) + (path === '' ? '/mcp' : path),
     name: found.workspace.name,
     authorizationServers: found.identity.authorizationServers,
+    scopes: found.identity.takesOAuth ? scopesOfWorkspace(found.workspace.access, []).ordinary : [],
   })
   exchange.send({ status: 200, body: JSON.stringify(metadata) })
 }
@@ -156,6 +203,9 @@ function refusal(exchange: Exchange, rules: HostRules): unknown {
   if (exchange.transport === 'stdio') return undefined
   try {
     checkHost(exchange.header('host'), rules)
+    if (exchange.forwarded?.problem !== undefined) return exchange.forwarded.problem
+    // What a proxy calls us stands in URLs that we print: it is one of our names, or refused.
+    if (exchange.forwarded?.host !== undefined) checkHost(exchange.forwarded.host, rules)
     checkOrigin(exchange.header('origin'), rules)
     return undefined
   } catch (error) {

@@ -3,10 +3,13 @@ import { homedir } from 'node:os'
 import { dirname, resolve } from 'node:path'
 import { parse as parseYaml } from 'yaml'
 import { z } from 'zod'
+import { withGoogleFromEnvironment } from './config/google-from-environment.ts'
 import { securityLoggingSettings } from './config/security-logging.ts'
+import { trustProxySettings } from './config/trust-proxy.ts'
 import { unsafeAuth } from './config/unsafe-auth.ts'
 import { GatewayError } from './errors.ts'
 import { slugOf } from './manage/workspace-manager.ts'
+import { oauthSettings } from './oauth/settings.ts'
 import { inboundAuthSettings, problemsOf, rateLimitingSettings, workspaceSettings } from './workspaces/settings.ts'
 
 const list = z.union([z.string().transform((text) => text.split(',').map((item) => item.trim())), z.array(z.string())])
@@ -49,6 +52,11 @@ export const configSchema = z.strictObject({
   encryptionKey: z.string().optional().describe('Master secret for everything sealed, at least 32 characters.'),
   allowedHosts: allowList.optional().describe('Accepted Host names, besides publicUrl’s and this machine’s.'),
   allowedOrigins: allowList.optional().describe('Origins of pages that may call.'),
+  trustProxy: trustProxySettings
+    .prefault([])
+    .describe(
+      'Proxies whose X-Forwarded-For, -Proto and -Host count: addresses, networks, `loopback`, `private`. True: the last two. Default: nobody’s.',
+    ),
   bodyBytesMax: wholeNumber(1024, 100_000_000).prefault(4_000_000).describe('Longest accepted request body.'),
   requestTimeoutMs: wholeNumber(1000, 600_000).prefault(30_000).describe('Time a client has to send a request.'),
   logLevel: z
@@ -77,6 +85,7 @@ export const configSchema = z.strictObject({
     })
     .optional()
     .describe('Refused credentials of one address, after which only known ones are let in. Default: no limit.'),
+  oauth: oauthSettings.prefault({}).describe('The authorization server, for workspaces with authType oauth or both.'),
   auditRetentionDays: wholeNumber(1, 36_500).prefault(90).describe('How long the audit is kept, days.'),
   recordRetentionDays: wholeNumber(1, 36_500).prefault(90).describe('How long requests stay in the log, days.'),
   securityLogging: securityLoggingSettings
@@ -110,6 +119,7 @@ export const OPTION_NAMES = [
   { key: 'encryptionKey', env: 'ENCRYPTION_KEY', flag: undefined },
   { key: 'allowedHosts', env: 'ALLOWED_HOSTS', flag: '--allowed-hosts <list>' },
   { key: 'allowedOrigins', env: 'CORS_ORIGIN', flag: '--allowed-origins <list>' },
+  { key: 'trustProxy', env: 'TRUST_PROXY', flag: '--trust-proxy <list>' },
   { key: 'logLevel', env: 'LOG_LEVEL', flag: '--log-level <level>' },
   { key: 'logFormat', env: 'LOG_FORMAT', flag: '--log-format <format>' },
 ] as const
@@ -154,6 +164,8 @@ export function loadConfig({ file, flags = {}, env }: ConfigInput): Config {
   }
   const auth = verifierFrom(flags, env, { fileHasAuth: merged['auth'] !== undefined })
   if (auth !== undefined) merged['auth'] = auth
+  const oauth = withGoogleFromEnvironment(merged['oauth'], env)
+  if (oauth !== undefined) merged['oauth'] = oauth
   const parsed = configSchema.safeParse(merged)
   if (!parsed.success) throw invalid(problemsOf(parsed.error))
   const nodeEnv = env['NODE_ENV']
@@ -196,8 +208,10 @@ export function loadConnection({ file, flags = {}, env }: ConfigInput): Connecti
 }
 
 /** Whether clients of other machines can reach us: by the address we listen on, or by a proxy whose name was allowed. */
-export function isPublic(config: Pick<Config, 'host' | 'publicUrl' | 'allowedHosts'>): boolean {
+export function isPublic(config: Pick<Config, 'host' | 'publicUrl' | 'allowedHosts' | 'trustProxy'>): boolean {
   if (!isLoopback(config.host)) return true
+  // Whoever puts a proxy in front does not do it for this machine alone.
+  if (config.trustProxy.length > 0) return true
   if (config.publicUrl !== undefined && !isLoopback(new URL(config.publicUrl).hostname)) return true
   return (config.allowedHosts ?? []).some((host) => !isLoopback(host))
 }
@@ -223,6 +237,10 @@ function unsafeChoices(config: Config): string[] {
     problems.push(
       'publicUrl: set it (or allowedHosts) to the name that clients use, so that other Host names can be refused.',
     )
+  }
+  const takesOAuth = auths.some((auth) => auth?.authType === 'oauth' || auth?.authType === 'both')
+  if (takesOAuth && config.trustProxy.length > 0 && config.publicUrl === undefined) {
+    problems.push('publicUrl: with authType oauth or both set it: an issuer has one name, whoever asks (RFC 8414 §2).')
   }
   for (const key of ['allowedHosts', 'allowedOrigins'] as const) {
     if (config[key]?.includes('*')) problems.push(`${key}: * is not allowed. Name each one.`)

@@ -37,11 +37,11 @@ export async function serve<Workspace>(exchange: Exchange, stage: Stages<Workspa
     await stage.answer(exchange, message, {
       ...stage.describe(caller, found),
       listTools: () => stage.visibleTools(caller, found),
-      callTool: async (name, args) => {
+      callTool: (name, args) => {
         const tool = stage.findTool(caller, found, name) // what is not listed cannot be called
         stage.note(record, { toolName: name, args })
         const request = stage.checkArguments(tool, args)
-        const credential = await stage.credentialFor(exchange, found, tool) // what its operation wants: cached, refreshed or a login
+        const credential = stage.credentialFor(exchange, found, tool) // what its operation wants: cached, refreshed or a login
         return stage.callUpstream({ exchange, workspace: found, tool, request, credential, record }) // renewed once after a 401
       },
       toolFailed: (error) => stage.toolFailed(record, error), // told to the model in the result, or thrown on
@@ -84,7 +84,7 @@ export interface UpstreamCall<Workspace> {
   readonly workspace: Workspace
   readonly tool: CallableTool
   readonly request: UpstreamRequest
-  readonly credential: Credential
+  readonly credential: Credential | Promise<Credential>
   readonly record: RecordInProgress
 }
 

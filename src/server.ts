@@ -5,6 +5,7 @@ import type { GatewayOptions } from './app/foundation.ts'
 import { assembleProtect, type Protected } from './app/protect.ts'
 import { type Config, isLoopback } from './config.ts'
 import { GatewayError } from './errors.ts'
+import { createReadForwarded } from './http/client-address.ts'
 import { Connections } from './http/connections.ts'
 import { corsHeaders } from './http/cors.ts'
 import { HttpExchange } from './http/http-exchange.ts'
@@ -106,6 +107,10 @@ interface ListenerParts {
 function listener(server: Server, gateway: Gateway, { config, connections, now }: ListenerParts) {
   const options = {
     bodyBytesMax: config.bodyBytesMax,
+    readForwarded:
+      config.trustProxy.length === 0
+        ? undefined
+        : createReadForwarded(config.trustProxy, { printsOrigin: config.publicUrl === undefined }),
     now,
     answerHeaders: (request: IncomingMessage) => {
       const cors = corsHeaders(request.headers.origin, gateway.hostRules())
@@ -116,11 +121,16 @@ function listener(server: Server, gateway: Gateway, { config, connections, now }
   return (request: IncomingMessage, response: ServerResponse) => {
     const exchange = new HttpExchange(request, response, options)
     connections.carries(request.socket, exchange)
-    gateway.app(exchange).catch((error: unknown) => {
+    const failed = (error: unknown) => {
       // The surfaces answer their own errors; this is a defect, and the client must not wait for it.
       gateway.log.error(`Request ${exchange.requestId} failed: ${error instanceof Error ? error.name : 'unknown'}`)
       exchange.send({ status: 500, body: '{"error":"internal"}' })
-    })
+    }
+    try {
+      gateway.app(exchange)?.catch(failed)
+    } catch (error) {
+      failed(error)
+    }
   }
 }
 

@@ -1,10 +1,11 @@
+import type { Account } from '../accounts/account.ts'
 import type { AuditFilter } from '../store/store.ts'
 import { auditAnswer, auditQuery, verifyAnswer } from './contract.ts'
 import { type Route, route } from './routes.ts'
 
 export interface AuditRoutesOptions {
-  /** The id of the workspace with this id or slug; of one that is gone, what was given. */
-  readonly workspaceId: (reference: string) => string
+  /** The id of the account's workspace with this id or slug; of one that is gone, what was given. */
+  readonly workspaceId: (account: Account, reference: string) => string
   /** Lines in the order in which they happened, newest last. */
   readonly read: (query: AuditFilter) => Promise<readonly unknown[]>
   readonly verify: () => Promise<unknown>
@@ -17,14 +18,16 @@ export function auditRoutes({ workspaceId, read, verify }: AuditRoutesOptions): 
       method: 'GET',
       path: '/api/audit',
       summary: 'Read the audit: who changed what, and who was refused, newest last',
+      needs: 'audit',
       status: 200,
       query: auditQuery,
       answer: auditAnswer,
-      handle: async ({ query: { workspace, since, ...query } }) => ({
+      handle: async ({ account, readable: accountId, query: { workspace, since, ...query } }) => ({
         lines: await read({
           ...query,
+          accountId,
           since: since === undefined ? undefined : Date.parse(since),
-          targetId: workspace === undefined ? undefined : workspaceId(workspace),
+          targetId: workspace === undefined ? undefined : workspaceId(account, workspace),
         }),
       }),
     }),
@@ -32,6 +35,7 @@ export function auditRoutes({ workspaceId, read, verify }: AuditRoutesOptions): 
       method: 'GET',
       path: '/api/audit/verify',
       summary: 'Check that no line of the audit was changed, removed, added or moved',
+      needs: 'operator',
       status: 200,
       answer: verifyAnswer,
       handle: async () => verify(),

@@ -1,7 +1,9 @@
 import { z } from 'zod'
+import type { Account } from '../accounts/account.ts'
 import type { CauseCode } from '../doctor/causes.ts'
 import { CAUSES } from '../doctor/causes.ts'
 import type { Report } from '../doctor/report.ts'
+import type { Reach } from '../egress/egress.ts'
 import { type Route, route } from './routes.ts'
 
 function isCause(code: string): code is CauseCode {
@@ -35,7 +37,13 @@ export const reportAnswer = z
   })
   .meta({ id: 'Diagnosis' })
 
-export type Examine = (complaint: z.output<typeof doctorBody>) => Promise<Report>
+/** Where the question comes from: whose workspaces it may name, and how far its probes may reach. */
+export interface Patient {
+  readonly account: Account
+  readonly reach: Reach
+}
+
+export type Examine = (complaint: z.output<typeof doctorBody>, patient: Patient) => Promise<Report>
 
 /** The doctor in `/api`: from where the gateway stands, with the settings of the workspace at hand. */
 export function doctorRoutes(examine: Examine): readonly Route[] {
@@ -44,10 +52,11 @@ export function doctorRoutes(examine: Examine): readonly Route[] {
       method: 'POST',
       path: '/api/doctor',
       summary: 'Say why a client is refused and what to change',
+      needs: 'workspaces',
       status: 200,
       body: doctorBody,
       answer: reportAnswer,
-      handle: ({ body }) => examine(body),
+      handle: ({ body, account, reach }) => examine(body, { account, reach }),
     }),
   ]
 }

@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import type { Account } from '../accounts/account.ts'
 import { viewIssued } from '../manage/issued-view.ts'
 import type { Issued, IssuedKind, TokenManager } from '../manage/token-manager.ts'
 import { lifetimeSeconds } from '../tokens/lifetime.ts'
@@ -6,7 +7,8 @@ import { associateBody, issuedAnswer, issuedQuery, newlyIssuedAnswer } from './i
 import { type Route, route } from './routes.ts'
 
 export interface IssuedRoutesOptions {
-  readonly tokens: TokenManager
+  /** The credentials of an account, and no others. */
+  readonly tokensOf: (account: Account) => TokenManager
   readonly publicUrl: () => string
   readonly now: () => number
 }
@@ -38,13 +40,14 @@ export function issueRoute<Body extends z.ZodType>(named: Named<Body>, options: 
     method: 'POST',
     path,
     summary: `Issue ${noun}; its value is in this answer and in no other`,
+    needs: 'credentials',
     status: 201,
     body,
     answer: newlyIssuedAnswer,
     handle: async (call) => {
       const { expires, ...request } = read(call.body)
       const asked = { ...request, lifetimeSeconds: lifetimeSeconds(expires) ?? 0 }
-      const made = await options.tokens.issue(kind, asked, call.by)
+      const made = await options.tokensOf(call.account).issue(kind, asked, call.by)
       return { ...shown(made, options), value: made.value }
     },
   })
@@ -55,51 +58,58 @@ export function issuedRoutes(
   { kind, path, noun }: Pick<Named<z.ZodType>, 'kind' | 'path' | 'noun'>,
   options: IssuedRoutesOptions,
 ): readonly Route[] {
-  const { tokens } = options
+  const { tokensOf } = options
   return [
     route({
       method: 'GET',
       path,
       summary: `List what was issued, newest first: ${path.split('/').at(-1)}`,
+      needs: 'read',
       status: 200,
       query: issuedQuery,
       answer: issuedAnswer.array(),
-      handle: async ({ query }) => (await tokens.list(kind, query.workspace)).map((issued) => shown(issued, options)),
+      handle: async ({ account, query }) =>
+        (await tokensOf(account).list(kind, query.workspace)).map((issued) => shown(issued, options)),
     }),
     route({
       method: 'GET',
       path: `${path}/{id}`,
       summary: `Show ${noun}`,
+      needs: 'read',
       status: 200,
       answer: issuedAnswer,
-      handle: async ({ params }) => shown(await tokens.get(kind, params['id'] ?? ''), options),
+      handle: async ({ account, params }) => shown(await tokensOf(account).get(kind, params['id'] ?? ''), options),
     }),
     route({
       method: 'POST',
       path: `${path}/{id}/revoke`,
       summary: `Revoke ${noun}: in force for the next call, for good`,
+      needs: 'credentials',
       status: 200,
       answer: issuedAnswer,
-      handle: async ({ params, by }) => shown(await tokens.revoke(kind, params['id'] ?? '', by), options),
+      handle: async ({ account, params, by }) =>
+        shown(await tokensOf(account).revoke(kind, params['id'] ?? '', by), options),
     }),
     route({
       method: 'POST',
       path: `${path}/{id}/workspaces`,
       summary: `Let ${noun} open a workspace, which then lets nobody in without a credential`,
+      needs: 'credentials',
       status: 200,
       body: associateBody,
       answer: issuedAnswer,
-      handle: async ({ params, body: { workspace, isDefault }, by }) =>
-        shown(await tokens.associate(kind, params['id'] ?? '', workspace, { isDefault, by }), options),
+      handle: async ({ account, params, body: { workspace, isDefault }, by }) =>
+        shown(await tokensOf(account).associate(kind, params['id'] ?? '', workspace, { isDefault, by }), options),
     }),
     route({
       method: 'DELETE',
       path: `${path}/{id}/workspaces/{workspace}`,
       summary: `Let ${noun} no longer open a workspace, which goes on asking for a credential`,
+      needs: 'credentials',
       status: 200,
       answer: issuedAnswer,
-      handle: async ({ params, by }) =>
-        shown(await tokens.dissociate(kind, params['id'] ?? '', params['workspace'] ?? '', by), options),
+      handle: async ({ account, params, by }) =>
+        shown(await tokensOf(account).dissociate(kind, params['id'] ?? '', params['workspace'] ?? '', by), options),
     }),
   ]
 }

@@ -13,7 +13,7 @@ import {
   workspaceAnswer,
 } from './contract.ts'
 import { describeApi } from './openapi.ts'
-import { route } from './routes.ts'
+import { openRoute, route } from './routes.ts'
 
 const handle = async () => undefined
 const one = { path: '/api/workspaces/{id}', handle } as const
@@ -22,6 +22,7 @@ const routes = [
     method: 'GET',
     path: '/api/workspaces',
     summary: 'List',
+    needs: 'read',
     status: 200,
     answer: workspaceAnswer.array(),
     handle,
@@ -30,17 +31,19 @@ const routes = [
     method: 'POST',
     path: '/api/workspaces',
     summary: 'Make',
+    needs: 'read',
     status: 201,
     body: createWorkspaceBody,
     answer: workspaceAnswer,
     handle,
   }),
-  route({ ...one, method: 'PATCH', summary: 'Change', status: 200, body: changeWorkspaceBody, handle }),
-  route({ ...one, method: 'DELETE', summary: 'Delete', status: 204, handle }),
+  route({ ...one, method: 'PATCH', summary: 'Change', needs: 'read', status: 200, body: changeWorkspaceBody, handle }),
+  route({ ...one, method: 'DELETE', summary: 'Delete', needs: 'read', status: 204, handle }),
   route({
     method: 'POST',
     path: '/api/workspaces/{id}/import',
     summary: 'Import',
+    needs: 'read',
     status: 200,
     body: importBody,
     answer: importAnswer,
@@ -50,6 +53,7 @@ const routes = [
     method: 'PATCH',
     path: '/api/workspaces/{id}/tools',
     summary: 'Switch',
+    needs: 'read',
     status: 200,
     body: switchToolsBody,
     answer: toolsAnswer,
@@ -59,12 +63,13 @@ const routes = [
     method: 'GET',
     path: '/api/logs',
     summary: 'Logs',
+    needs: 'read',
     status: 200,
     query: logsQuery,
     answer: logsAnswer,
     handle,
   }),
-  route({ method: 'GET', path: '/api/openapi.json', summary: 'This', status: 200, open: true, handle }),
+  openRoute({ method: 'GET', path: '/api/openapi.json', summary: 'This', needs: 'nobody', status: 200, handle }),
 ]
 const description: unknown = JSON.parse(JSON.stringify(describeApi(routes, '1.2.3')))
 
@@ -103,20 +108,29 @@ suite('the description of /api', () => {
     for (const record of everyRecord(at('paths'))) assert.equal('$defs' in record, false)
   })
 
-  test('asks for the admin credential everywhere but where it is open', () => {
-    assert.deepEqual(at('security'), [{ admin: [] }])
+  test('asks for a credential everywhere but where it is open, and says which role it takes', () => {
+    assert.deepEqual(at('security'), [{ admin: [] }, { person: [] }])
     assert.deepEqual(at('paths', '/api/openapi.json', 'get', 'security'), [])
     assert.equal(at('paths', '/api/logs', 'get', 'security'), undefined)
+    assert.equal(at('paths', '/api/logs', 'get', 'x-gatehouse-needs'), 'read')
   })
 
   test('names the parameters of path and query', () => {
     const id = { name: 'id', in: 'path', required: true, schema: { type: 'string' } }
-    assert.deepEqual(at('paths', '/api/workspaces/{id}', 'patch', 'parameters'), [id])
+    const [first, account] = [at('paths', '/api/workspaces/{id}', 'patch', 'parameters')].flat()
+    assert.deepEqual(first, id)
+    assert.ok(isRecord(account) && account['name'] === 'X-Gatehouse-Account' && account['in'] === 'header')
     const query = at('paths', '/api/logs', 'get', 'parameters')
     assert.ok(Array.isArray(query))
     assert.deepEqual(
       query.map((parameter) => [parameter.name, parameter.in]),
-      ['workspace', 'kind', 'outcome', 'tool', 'requestId', 'before', 'after', 'limit'].map((name) => [name, 'query']),
+      [
+        ...['workspace', 'kind', 'outcome', 'tool', 'requestId', 'before', 'after', 'limit'].map((name) => [
+          name,
+          'query',
+        ]),
+        ['X-Gatehouse-Account', 'header'],
+      ],
     )
   })
 

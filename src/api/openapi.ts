@@ -17,9 +17,12 @@ export function describeApi(routes: readonly Route[], version: string): Record<s
     paths,
     components: {
       schemas,
-      securitySchemes: { admin: { type: 'http', scheme: 'bearer', description: 'The key in admin.key.' } },
+      securitySchemes: {
+        admin: { type: 'http', scheme: 'bearer', description: 'The key in admin.key.' },
+        person: { type: 'http', scheme: 'bearer', description: 'The token of POST /api/sign-in.' },
+      },
     },
-    security: [{ admin: [] }],
+    security: [{ admin: [] }, { person: [] }],
   }
 }
 
@@ -30,8 +33,9 @@ function describeRoute(route: Route, schemas: Schemas): Record<string, unknown> 
   return {
     operationId: operationId(route),
     summary: route.summary,
-    ...(route.open === true ? { security: [] } : {}),
-    parameters: [...pathParameters(route.path), ...queryParameters(route.query, schemas)],
+    'x-gatehouse-needs': route.needs,
+    ...securityOf(route.needs),
+    parameters: [...pathParameters(route.path), ...queryParameters(route.query, schemas), ...accountParameter(route)],
     ...(route.body === undefined ? {} : { requestBody: describeBody(route.body, schemas) }),
     responses: {
       [route.status]: {
@@ -57,6 +61,18 @@ function operationId({ method, path }: Route): string {
     .flatMap((part) => part.split('-'))
     .map((part) => part.replace(/[{}]/g, '').replace(/\.json$/, ''))
   return [method.toLowerCase(), ...words].map((word, index) => (index === 0 ? word : capital(word))).join('')
+}
+
+function securityOf(needs: Route['needs']): Record<string, unknown> {
+  if (needs === 'nobody') return { security: [] }
+  return needs === 'operator' ? { security: [{ admin: [] }] } : {}
+}
+
+/** Where no path names it: which account a call is about. */
+function accountParameter({ needs, path }: Route): unknown[] {
+  if (needs === 'nobody' || needs === 'sign_in' || path.includes('{account}')) return []
+  const description = 'Id or slug. Default: your only one; with the admin key, the default account.'
+  return [{ name: 'X-Gatehouse-Account', in: 'header', required: false, description, schema: { type: 'string' } }]
 }
 
 function capital(word: string): string {

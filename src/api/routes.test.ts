@@ -6,8 +6,8 @@ import { GatewayError } from '../errors.ts'
 import { apiErrorAnswer } from '../http/error-response.ts'
 import { send, serveExchanges, type TestRequest } from '../http/http.test-support.ts'
 import { createFailedAuthLimit } from '../limits/failed-auth.ts'
-import { requireAdmin } from './admin.ts'
-import { matchPath, type Route, route, runRoute } from './routes.ts'
+import { authenticate } from './authenticate.ts'
+import { type Gate, matchPath, openRoute, type Route, route, runRoute } from './routes.ts'
 
 const ADMIN_KEY = 'the-admin-key-of-this-installation'
 const things = { path: '/api/things' } as const
@@ -15,11 +15,11 @@ const thingBody = z.strictObject({ name: z.string().min(3), secret: z.string().l
 let calls = 0
 
 const routes: readonly Route[] = [
-  route({
+  openRoute({
     method: 'GET',
     path: '/api/open',
     summary: '',
-    open: true,
+    needs: 'nobody',
     status: 200,
     handle: async () => ({ open: true }),
   }),
@@ -27,6 +27,7 @@ const routes: readonly Route[] = [
     ...things,
     method: 'GET',
     summary: '',
+    needs: 'read',
     status: 200,
     query: z.strictObject({ limit: z.coerce.number().int().max(10).default(5), kind: z.enum(['a', 'b']).optional() }),
     handle: async ({ query }) => query,
@@ -35,6 +36,7 @@ const routes: readonly Route[] = [
     ...things,
     method: 'POST',
     summary: '',
+    needs: 'read',
     status: 201,
     body: thingBody,
     handle: async ({ body }) => {
@@ -46,17 +48,36 @@ const routes: readonly Route[] = [
     method: 'POST',
     path: '/api/things/{id}/import',
     summary: '',
+    needs: 'read',
     status: 200,
     body: z.strictObject({ url: z.string() }).optional(),
     handle: async ({ params, body }) => ({ params, body: body ?? null }),
   }),
-  route({ method: 'DELETE', path: '/api/things/{id}', summary: '', status: 204, handle: async () => undefined }),
+  route({
+    method: 'DELETE',
+    path: '/api/things/{id}',
+    summary: '',
+    needs: 'read',
+    status: 204,
+    handle: async () => undefined,
+  }),
 ]
 
 const failedAuth = createFailedAuthLimit({ max: 1_000, windowMs: 60_000 })
+const account = { id: 'a', slug: 'default', name: 'Default', createdAt: 1 }
+const gate: Gate = {
+  authenticate: (exchange) =>
+    authenticate(exchange, {
+      adminKey: ADMIN_KEY,
+      failedAuth,
+      signIns: { find: async () => undefined },
+      cookieName: () => 'gatehouse',
+    }),
+  enter: async () => ({ account, standing: 'operator', isNamed: false }),
+}
 const server = await serveExchanges({ after }, async (exchange) => {
   try {
-    await runRoute(routes, exchange, () => requireAdmin(exchange, { adminKey: ADMIN_KEY, failedAuth }))
+    await runRoute(routes, exchange, gate)
   } catch (error) {
     exchange.send(apiErrorAnswer(error))
   }
@@ -240,6 +261,7 @@ test('a handler’s own error is told in its terms, a defect as a bare 500', asy
       method: 'GET',
       path: '/api/fail',
       summary: '',
+      needs: 'read',
       status: 200,
       handle: async () => {
         throw new GatewayError('conflict', 'There is one already.', { cause: 'CANARY' })
@@ -249,6 +271,7 @@ test('a handler’s own error is told in its terms, a defect as a bare 500', asy
       method: 'GET',
       path: '/api/defect',
       summary: '',
+      needs: 'read',
       status: 200,
       handle: async () => {
         throw new TypeError('CANARY')
@@ -257,10 +280,10 @@ test('a handler’s own error is told in its terms, a defect as a bare 500', asy
   ]
   const closing: (() => void)[] = []
   const own = await serveExchanges({ after: (close) => closing.push(close) }, (exchange) =>
-    runRoute(failing, exchange, () => undefined).catch((error: unknown) => exchange.send(apiErrorAnswer(error))),
+    runRoute(failing, exchange, gate).catch((error: unknown) => exchange.send(apiErrorAnswer(error))),
   )
-  const conflict = await send(own, { method: 'GET', path: '/api/fail' })
-  const defect = await send(own, { method: 'GET', path: '/api/defect' })
+  const conflict = await send(own, { method: 'GET', path: '/api/fail', headers: ADMIN })
+  const defect = await send(own, { method: 'GET', path: '/api/defect', headers: ADMIN })
   for (const close of closing) close()
   assert.deepEqual([conflict.status, defect.status], [409, 500])
   assert.doesNotMatch(conflict.text + defect.text, /CANARY/)

@@ -15,23 +15,25 @@ export function tokenRoutes(options: IssuedRoutesOptions): readonly Route[] {
   ]
 }
 
-function signingKeyRoutes({ tokens }: IssuedRoutesOptions): readonly Route[] {
+function signingKeyRoutes({ tokensOf }: IssuedRoutesOptions): readonly Route[] {
   return [
     route({
       method: 'GET',
       path: '/api/signing-keys',
       summary: 'List the keys that are published, oldest first',
+      needs: 'read',
       status: 200,
       answer: signingKeyAnswer.array(),
-      handle: async () => tokens.signingKeys().map(viewKey),
+      handle: async ({ account }) => tokensOf(account).signingKeys().map(viewKey),
     }),
     route({
       method: 'POST',
       path: '/api/signing-keys/rotate',
       summary: 'Sign with a new key from now on; tokens of the old one stay good',
+      needs: 'operator',
       status: 201,
       answer: signingKeyAnswer,
-      handle: async ({ by }) => viewKey(await tokens.rotateSigningKeys(by)),
+      handle: async ({ account, by }) => viewKey(await tokensOf(account).rotateSigningKeys(by)),
     }),
   ]
 }

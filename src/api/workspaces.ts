@@ -1,9 +1,15 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { z } from 'zod'
+import type { Account } from '../accounts/account.ts'
+import { requirePermission } from '../accounts/permissions.ts'
 import { GatewayError } from '../errors.ts'
 import type { OpenWorkspace } from '../manage/open-workspace.ts'
 import { unmetSecurity } from '../manage/unmet-security.ts'
 import type { WorkspaceManager } from '../manage/workspace-manager.ts'
 import { viewWorkspace, type WorkspaceView } from '../manage/workspace-view.ts'
 import { compareImports } from '../tools/changes.ts'
+import { accessSettings } from '../workspaces/access-settings.ts'
+import type { Workspace } from '../workspaces/workspace.ts'
 import {
   changeWorkspaceBody,
   createWorkspaceBody,
@@ -16,77 +22,91 @@ import {
 import { type Route, route } from './routes.ts'
 
 export interface WorkspaceRoutesOptions {
-  readonly manager: WorkspaceManager<OpenWorkspace>
+  /** The workspaces of an account, and no others. */
+  readonly workspacesOf: (account: Account) => WorkspaceManager<OpenWorkspace>
   readonly publicUrl: () => string
 }
 
-/** Everything about workspaces in `/api`. The admin credential is the operator's, so private addresses may be named. */
-export function workspaceRoutes({ manager, publicUrl }: WorkspaceRoutesOptions): readonly Route[] {
-  const view = (reference: string): WorkspaceView => viewWorkspace(manager.get(reference), publicUrl())
+/** Everything about workspaces in `/api`. */
+export function workspaceRoutes({ workspacesOf, publicUrl }: WorkspaceRoutesOptions): readonly Route[] {
+  const view = (workspace: Workspace): WorkspaceView => viewWorkspace(workspace, publicUrl())
   const one = { path: '/api/workspaces/{id}' } as const
   return [
     route({
       method: 'GET',
       path: '/api/workspaces',
       summary: 'List the workspaces',
+      needs: 'read',
       status: 200,
       answer: workspaceAnswer.array(),
-      handle: async () => manager.list().map((workspace) => viewWorkspace(workspace, publicUrl())),
+      handle: async ({ account }) => workspacesOf(account).list().map(view),
     }),
     route({
       method: 'POST',
       path: '/api/workspaces',
       summary: 'Make a workspace',
+      needs: 'workspaces',
       status: 201,
       body: createWorkspaceBody,
       answer: workspaceAnswer,
-      handle: async ({ body, by }) => view((await manager.create(body, { keptBy: 'api', reach: 'operator' }, by)).id),
+      handle: async ({ account, standing, reach, body, by }) => {
+        if (opensDoors(body)) requirePermission(standing, 'doors')
+        return view(await workspacesOf(account).create(body, { keptBy: 'api', reach }, by))
+      },
     }),
     route({
       ...one,
       method: 'GET',
       summary: 'Show a workspace',
+      needs: 'read',
       status: 200,
       answer: workspaceAnswer,
-      handle: async ({ params }) => view(idOf(params)),
+      handle: async ({ account, params }) => view(workspacesOf(account).get(idOf(params))),
     }),
     route({
       ...one,
       method: 'PATCH',
       summary: 'Change a workspace; what is not mentioned stays',
+      needs: 'workspaces',
       status: 200,
       body: changeWorkspaceBody,
       answer: workspaceAnswer,
-      handle: async ({ params, body, by }) => {
-        refuseFileKept(manager, idOf(params))
-        return view((await manager.change(idOf(params), body, by)).id)
+      handle: async ({ account, standing, params, body, by }) => {
+        const manager = workspacesOf(account)
+        refuseFileKept(manager.get(idOf(params)))
+        if (opensDoors(body)) requirePermission(standing, 'doors')
+        return view(await manager.change(idOf(params), body, by))
       },
     }),
     route({
       ...one,
       method: 'DELETE',
       summary: 'Delete a workspace with its settings; its records stay',
+      needs: 'workspaces',
       status: 204,
-      handle: async ({ params, by }) => {
-        refuseFileKept(manager, idOf(params))
+      handle: async ({ account, params, by }) => {
+        const manager = workspacesOf(account)
+        refuseFileKept(manager.get(idOf(params)))
         await manager.delete(idOf(params), by)
       },
     }),
-    ...toolRoutes({ manager, publicUrl }),
+    ...toolRoutes({ workspacesOf, publicUrl }),
   ]
 }
 
-function toolRoutes({ manager, publicUrl }: WorkspaceRoutesOptions): readonly Route[] {
+function toolRoutes({ workspacesOf, publicUrl }: WorkspaceRoutesOptions): readonly Route[] {
   return [
     route({
       method: 'POST',
       path: '/api/workspaces/{id}/import',
       summary: 'Import an API description: from a URL, as text, or from the last URL again',
+      needs: 'workspaces',
       status: 200,
       body: importBody,
       answer: importAnswer,
-      handle: async ({ params, body, by }) => {
-        refuseFileKept(manager, idOf(params))
+      handle: async ({ account, params, body, by }) => {
+        const manager = workspacesOf(account)
+        refuseFileKept(manager.get(idOf(params)))
         const before = manager.opened(idOf(params))?.imported
         const workspace = await manager.import(idOf(params), body, by)
         const { imported: after, catalog, credentials } = openedOf(manager, workspace.id)
@@ -105,19 +125,22 @@ function toolRoutes({ manager, publicUrl }: WorkspaceRoutesOptions): readonly Ro
       method: 'GET',
       path: '/api/workspaces/{id}/tools',
       summary: 'List the tools of a workspace, those that are off too',
+      needs: 'read',
       status: 200,
       answer: toolsAnswer,
-      handle: async ({ params }) => viewTools(openedOf(manager, idOf(params))),
+      handle: async ({ account, params }) => viewTools(openedOf(workspacesOf(account), idOf(params))),
     }),
     route({
       method: 'PATCH',
       path: '/api/workspaces/{id}/tools',
       summary: 'Switch tools on or off by name',
+      needs: 'workspaces',
       status: 200,
       body: switchToolsBody,
       answer: toolsAnswer,
-      handle: async ({ params, body, by }) => {
-        refuseFileKept(manager, idOf(params))
+      handle: async ({ account, params, body, by }) => {
+        const manager = workspacesOf(account)
+        refuseFileKept(manager.get(idOf(params)))
         const { catalog } = openedOf(manager, idOf(params))
         const known = new Set(catalog.all.map(({ tool }) => tool.name))
         const unknown = Object.keys(body).filter((name) => !known.has(name))
@@ -149,10 +172,22 @@ function openedOf(manager: WorkspaceManager<OpenWorkspace>, reference: string): 
 }
 
 /** What the file says would come back at the next start, so it is changed there. */
-function refuseFileKept(manager: WorkspaceManager<OpenWorkspace>, reference: string): void {
-  if (manager.get(reference).keptBy === 'api') return
+function refuseFileKept({ keptBy }: Workspace): void {
+  if (keptBy === 'api') return
   throw new GatewayError('conflict', 'This workspace is kept by the config file: change it there and restart.')
 }
+
+/** Who gets in and how often is for those who may say so: a developer’s workspaces have the gateway’s own settings. */
+function opensDoors({
+  auth,
+  access,
+  rateLimiting,
+}: Pick<z.output<typeof changeWorkspaceBody>, 'auth' | 'access' | 'rateLimiting'>): boolean {
+  if (auth !== undefined || rateLimiting !== undefined) return true
+  return access !== undefined && !isDeepStrictEqual(access, NO_ACCESS)
+}
+
+const NO_ACCESS = accessSettings.parse({})
 
 function idOf(params: Readonly<Record<string, string>>): string {
   return params['id'] ?? ''

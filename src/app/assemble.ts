@@ -1,26 +1,32 @@
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
-import { defaultAccount } from '../accounts/account.ts'
+import { type Account, defaultAccount } from '../accounts/account.ts'
+import type { People } from '../accounts/people.ts'
 import { type App, createApp } from '../app.ts'
 import type { Config } from '../config.ts'
 import { readOrMakeKeyFile } from '../crypto/key-file.ts'
 import { fetchDocument } from '../egress/read-document.ts'
 import { createFailedAuthLimit } from '../limits/failed-auth.ts'
+import { createSignInLimits } from '../limits/sign-in-limits.ts'
+import type { Change } from '../manage/accounts.ts'
 import { auditedRows } from '../manage/audited-rows.ts'
 import { keepFileWorkspaces, slugsInFile } from '../manage/file-workspaces.ts'
 import { type OpenWorkspace, openWorkspace } from '../manage/open-workspace.ts'
 import { TokenManager } from '../manage/token-manager.ts'
 import { WorkspaceManager } from '../manage/workspace-manager.ts'
 import { Audit } from '../records/audit.ts'
+import type { AuditEvent } from '../records/audit-event.ts'
 import { Denials } from '../records/denials.ts'
 import { readRecords } from '../records/read-records.ts'
 import { createRecordWriter } from '../records/write-records.ts'
 import { checkKey } from '../store/check-key.ts'
 import { openSqliteStore } from '../store/sqlite-store.ts'
 import { documentBytesMax } from '../tools/document.ts'
+import { openOAuth } from './authorization-server.ts'
 import { createDoctor } from './doctor.ts'
 import { type Foundation, type GatewayOptions, layFoundation } from './foundation.ts'
 import { openIssuing } from './issuing.ts'
+import { type FirstRun, openPeople } from './people.ts'
 import { startRetention } from './retention.ts'
 import { refusalNoter, watched } from './watch.ts'
 
@@ -36,7 +42,10 @@ export interface Gateway extends Pick<Foundation, 'log' | 'hostRules' | 'publicU
 
 /** A gateway with its store, whose workspaces can be changed while it runs. */
 export interface StoredGateway extends Gateway {
+  /** The workspaces of the default account; `of` gives those of another. */
   readonly manager: WorkspaceManager<OpenWorkspace>
+  readonly people: People
+  readonly firstRun: FirstRun
   readonly adminKey: string
 }
 
@@ -60,15 +69,34 @@ export async function assembleGateway(config: Config, options: GatewayOptions = 
     close.unshift(() => records.close())
     const audit = new Audit({ store, keyring, now, onEvent: security?.audit })
     await audit.start()
-    const denials = new Denials({ append: (events) => audit.append(events), log, now })
+    const change: Change = (event, work) => audit.change(event, work)
+    let accountOf: (workspaceId: string) => string | undefined = () => undefined
+    const denials = new Denials({
+      append: (events) => audit.append(events.map((event) => withAccount(event, accountOf))),
+      log,
+      now,
+    })
     close.unshift(() => denials.flush())
     const retention = startRetention({ store, audit, config, log, now })
     close.unshift(() => retention.stop())
-    const issuing = await openIssuing({ store, keyring, log, account, publicUrl, now })
+    const issuing = await openIssuing({
+      ...{ store, keyring, log, account, publicUrl, now },
+      accountOf: (workspaceId) => accountOf(workspaceId),
+      unnotedMs: config.oauth.accessTokenTtlSeconds * 1000,
+    })
     close.unshift(() => issuing.close())
     const write = watched(records.write, { denials, security })
     const defaults = foundation.openOptions(write)
-    const open = { ...defaults, identity: { ...defaults.identity, issued: issuing.issued } }
+    const signInLimits = createSignInLimits()
+    const { firstRun, people, ...management } = openPeople({
+      ...{ store, change, now, defaultAccount: account, limits: signInLimits },
+    })
+    const oauth = await openOAuth({
+      ...{ ...foundation, config, store, people, signInLimits },
+      keys: issuing.parts.keys,
+    })
+    close.unshift(() => oauth.close())
+    const open = { ...defaults, identity: { ...defaults.identity, issued: issuing.issued, oauth: oauth.credentials } }
     const inFile = slugsInFile(config.workspaces)
     const manager = new WorkspaceManager<OpenWorkspace>({
       rows: auditedRows(store, keyring, audit),
@@ -81,6 +109,7 @@ export async function assembleGateway(config: Config, options: GatewayOptions = 
       onBroken: (slug, error) => log.error(`Workspace ${slug} is not served: ${messageOf(error)}`),
       now,
     })
+    accountOf = (workspaceId) => manager.accountOf(workspaceId)
     await manager.start()
     await keepFileWorkspaces(manager, config.workspaces, {
       warn: open.warn,
@@ -89,11 +118,12 @@ export async function assembleGateway(config: Config, options: GatewayOptions = 
     })
     const tokens = new TokenManager({
       ...issuing.parts,
-      workspace: (reference) => manager.get(reference),
-      askForCredential: (id, by) => manager.askForCredential(id, open.defaultAuth, by),
-      change: (event, work) => audit.change(event, work),
+      workspace: (accountId, reference) => manager.of(accountId).get(reference),
+      askForCredential: ({ accountId, id }, by) => manager.of(accountId).askForCredential(id, open.defaultAuth, by),
+      change,
       note: (message) => log.info(message),
     })
+    const workspacesOf = ({ id }: Account) => manager.of(id)
     const app = createApp({
       version: foundation.version,
       stages: foundation.stages(write),
@@ -101,19 +131,26 @@ export async function assembleGateway(config: Config, options: GatewayOptions = 
       hostRules,
       publicUrl,
       management: {
-        ...{ manager, tokens, adminKey, now, failedAuth: createFailedAuthLimit(ADMIN_KEYS) },
+        ...{ ...management, workspacesOf, adminKey, now, failedAuth: createFailedAuthLimit(ADMIN_KEYS) },
+        tokensOf: (of) => tokens.of(of),
+        showFirstRunCode: firstRun.show,
         readLogs: (query) => readRecords(store, query, records),
         audit: {
           read: (query) => denials.flush().then(() => audit.read(query)),
           verify: () => audit.verify(),
         },
-        examine: createDoctor(config, foundation, { manager, defaultAuth: open.defaultAuth, issued: issuing.issued }),
+        examine: createDoctor(config, foundation, {
+          workspacesOf,
+          defaultAuth: open.defaultAuth,
+          issued: issuing.issued,
+        }),
       },
+      oauth,
       jwks: () => issuing.parts.keys.jwks,
       onRefused: refusalNoter({ denials, security }, now),
       isReady: () => answers(store.meta.find('schema_version')),
     })
-    return { ...foundation, app, manager, adminKey, close: () => closeAll(closing, close) }
+    return { ...foundation, app, manager, people, firstRun, adminKey, close: () => closeAll(closing, close) }
   } catch (error) {
     await closeAll(closing, close)
     throw error
@@ -123,6 +160,13 @@ export async function assembleGateway(config: Config, options: GatewayOptions = 
 async function closeAll(closing: AbortController, steps: readonly (() => Promise<void> | void)[]): Promise<void> {
   closing.abort()
   for (const step of steps) await step()
+}
+
+/** A denial at a workspace is for the people of its account to read. */
+function withAccount(event: AuditEvent, accountOf: (workspaceId: string) => string | undefined): AuditEvent {
+  const { target, accountId } = event
+  if (accountId !== undefined || target?.id === undefined) return event
+  return { ...event, accountId: accountOf(target.id) }
 }
 
 function answers(asked: Promise<unknown>): Promise<boolean> {

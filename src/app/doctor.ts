@@ -1,8 +1,8 @@
+import type { Account } from '../accounts/account.ts'
 import type { Examine } from '../api/doctor.ts'
 import { type Config, isLoopback } from '../config.ts'
-import { diagnose } from '../doctor/diagnose.ts'
-import { examineWorkspace, type Inside } from '../doctor/examine.ts'
-import { type Report, reportOf } from '../doctor/report.ts'
+import type { Inside } from '../doctor/examine.ts'
+import type { Report } from '../doctor/report.ts'
 import type { OpenWorkspace } from '../manage/open-workspace.ts'
 import type { WorkspaceManager } from '../manage/workspace-manager.ts'
 import type { InboundAuthSettings } from '../workspaces/settings.ts'
@@ -13,7 +13,7 @@ import type { Foundation } from './foundation.ts'
 const DEADLINE_MS = 45_000
 
 interface Inner extends Pick<Inside, 'issued'> {
-  readonly manager: WorkspaceManager<OpenWorkspace>
+  readonly workspacesOf: (account: Account) => WorkspaceManager<OpenWorkspace>
   /** What counts for a workspace that says nothing about callers. */
   readonly defaultAuth: InboundAuthSettings
 }
@@ -22,10 +22,11 @@ interface Inner extends Pick<Inside, 'issued'> {
 export function createDoctor(
   config: Config,
   foundation: Pick<Foundation, 'egress' | 'now' | 'publicUrl' | 'hostRules'>,
-  { manager, defaultAuth, issued }: Inner,
+  { workspacesOf, defaultAuth, issued }: Inner,
 ): Examine {
   const { egress, now, publicUrl, hostRules } = foundation
-  const insideOf = (reference: string): Inside => {
+  const insideOf = (reference: string, account: Account): Inside => {
+    const manager = workspacesOf(account)
     const workspace = manager.get(reference)
     const limits = workspace.rateLimiting ?? config.rateLimiting
     return {
@@ -41,10 +42,17 @@ export function createDoctor(
       limitsByAddress: config.failedAuth !== undefined || limits?.maxRequestsPerAddress !== undefined,
     }
   }
-  return async ({ workspace, url, token, origin }): Promise<Report> => {
-    // The holder of the admin key is the operator, who may name private addresses (PRODUCT.md, 13).
-    const world = { egress, now, reach: 'operator', signal: AbortSignal.timeout(DEADLINE_MS) } as const
-    const inside = workspace === undefined ? [] : await examineWorkspace(insideOf(workspace), { token, url }, world)
+  return async ({ workspace, url, token, origin }, { account, reach }): Promise<Report> => {
+    // Loaded when it is asked for the first time: a start need not wait for thirty files that most days nobody needs.
+    const [{ diagnose }, { examineWorkspace }, { reportOf }] = await Promise.all([
+      import('../doctor/diagnose.ts'),
+      import('../doctor/examine.ts'),
+      import('../doctor/report.ts'),
+    ])
+    // The holder of the admin key is the operator, who may name private addresses (PRODUCT.md, 13); people may not.
+    const world = { egress, now, reach, signal: AbortSignal.timeout(DEADLINE_MS) }
+    const inside =
+      workspace === undefined ? [] : await examineWorkspace(insideOf(workspace, account), { token, url }, world)
     const outside = url === undefined ? [] : (await diagnose({ url, token, origin }, world)).checks
     return reportOf([...inside, ...outside], token)
   }

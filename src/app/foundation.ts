@@ -11,6 +11,7 @@ import { type HostRules, LOOPBACK_HOSTS } from '../http/host-and-origin.ts'
 import { OpenStreams } from '../http/open-streams.ts'
 import { KeySets } from '../identify/key-sets.ts'
 import { ResultCache } from '../identify/result-cache.ts'
+import { CallerLimits } from '../limits/caller-limits.ts'
 import { createFailedAuthLimit } from '../limits/failed-auth.ts'
 import type { OpenOptions, OpenWorkspace } from '../manage/open-workspace.ts'
 import type { McpState } from '../mcp/answer.ts'
@@ -96,11 +97,12 @@ export async function layFoundation(
     },
     openOptions: (writeRecord) => ({
       identity: {
-        ...{ now, isDevelopment: config.isDevelopment, keySets, results: new ResultCache() },
+        ...{ now, isDevelopment: config.isDevelopment, keySets, egress, results: new ResultCache() },
         failedAuth: config.failedAuth === undefined ? undefined : createFailedAuthLimit(config.failedAuth),
       },
       defaultAuth: defaultAuth(config),
       defaultLimits: config.rateLimiting,
+      callerLimits: new CallerLimits(),
       egress,
       now,
       writeRecord,

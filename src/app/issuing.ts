@@ -12,9 +12,14 @@ export interface IssuingParts {
   readonly store: Store
   readonly keyring: Keyring
   readonly log: Log
+  /** The default account. */
   readonly account: Account
+  /** The account of a workspace; undefined: it is not served. */
+  readonly accountOf: (workspaceId: string) => string | undefined
   readonly publicUrl: () => string
   readonly now: () => number
+  /** The longest life of an access token of the authorization server, milliseconds: nobody notes those. */
+  readonly unnotedMs: number
 }
 
 /** What issuing and checking share: opened before the workspaces, whose callers it knows. */
@@ -24,14 +29,15 @@ export interface Issuing {
   close(): Promise<void>
 }
 
-export async function openIssuing({ store, keyring, log, account, publicUrl, now }: IssuingParts): Promise<Issuing> {
-  const keys = await SigningKeys.open({ store, keyring, now })
+export async function openIssuing(options: IssuingParts): Promise<Issuing> {
+  const { store, keyring, log, account, accountOf, publicUrl, now, unnotedMs } = options
+  const keys = await SigningKeys.open({ store, keyring, now, unnotedMs })
   const index = await IssuedIndex.open(store, now())
   const uses = new Uses(store, (code) => log.warn('times of last use were not stored', { code }))
   return {
     issued: createIssuedCredentials({
       issuer: publicUrl,
-      audience: () => accountUrl(publicUrl(), account.id),
+      audience: (workspaceId) => accountUrl(publicUrl(), accountOf(workspaceId) ?? account.id),
       keys,
       index,
       noteUse: (id, at) => uses.note(id, at),

@@ -69,8 +69,7 @@ export function createStages(parts: StageParts): Stages<OpenWorkspace> {
       if (!checked.ok) throw new GatewayError('invalid_arguments', checked.reason)
       return tool.request(checked.value)
     },
-    credentialFor: ({ requestId, signal }, { credentials }, { tool }) =>
-      credentials.of(tool.operation.security).get({ requestId, signal }),
+    credentialFor: (exchange, { credentials }, { tool }) => credentials.of(tool.operation.security).get(exchange),
     callUpstream: (call) => callApi(call, parts),
     toolFailed: (record, error) => {
       const result = toolErrorFrom(toGatewayError(error))
@@ -79,38 +78,42 @@ export function createStages(parts: StageParts): Stages<OpenWorkspace> {
       return result
     },
     sendError: (exchange, error, open) => {
-      const resource = open === undefined ? undefined : resourceMetadataUrl(parts.publicUrl(), exchange.path)
+      const resource =
+        open === undefined
+          ? undefined
+          : resourceMetadataUrl(exchange.forwarded?.origin ?? parts.publicUrl(), exchange.path)
       exchange.send(mcpErrorAnswer(error, { resourceMetadataUrl: resource, replyTo: exchange.replyTo }))
     },
   }
 }
 
-async function callApi(call: UpstreamCall<OpenWorkspace>, { egress, now }: StageParts): Promise<ToolResult> {
+// No `async` on the hot path where a promise is only handed on: each one costs an object and a turn of the queue.
+function callApi(call: UpstreamCall<OpenWorkspace>, { egress, now }: StageParts): Promise<ToolResult> {
   const { exchange, workspace: open, tool, request, credential, record } = call
-  const { workspace, credentials } = open
-  const { requestId, signal } = exchange
-  const server = open.apiServer(tool.tool)
-  const source = credentials.of(tool.tool.operation.security)
-  let used = credential
-  const answer = await callWithRenewal(source, { requestId, signal }, credential, (sent) => {
-    used = sent
-    return callHttpApi({
-      egress,
-      server,
-      request,
-      credential: sent,
-      timeoutMs: workspace.upstream.timeoutMs,
-      responseBytesMax: workspace.upstream.responseBytesMax,
-      reach: workspace.reach,
-      requestId,
-      signal,
-      now,
-    })
+  const { workspace } = open
+  let sentAt = 0
+  return callWithRenewal(open.credentials.of(tool.tool.operation.security), exchange, credential, {
+    send: (sent) => {
+      sentAt = now()
+      return callHttpApi({
+        egress,
+        server: open.apiServer(tool.tool),
+        request,
+        credential: sent,
+        timeoutMs: workspace.upstream.timeoutMs,
+        responseBytesMax: workspace.upstream.responseBytesMax,
+        reach: workspace.reach,
+        requestId: exchange.requestId,
+        signal: exchange.signal,
+      })
+    },
+    finish: (answer, used) => {
+      record.set({ upstreamStatus: answer.status, upstreamMs: now() - sentAt })
+      const result = toToolResult(request, answer, used)
+      if (result.isError === true) record.set({ outcome: 'tool_error' })
+      return result
+    },
   })
-  record.set({ upstreamStatus: answer.status, upstreamMs: answer.durationMs })
-  const result = toToolResult(request, answer, used)
-  if (result.isError === true) record.set({ outcome: 'tool_error' })
-  return result
 }
 
 async function pass(passing: Passing<OpenWorkspace>, parts: StageParts): Promise<void> {
@@ -135,7 +138,7 @@ async function pass(passing: Passing<OpenWorkspace>, parts: StageParts): Promise
   if (isToolError) record.set({ outcome: 'tool_error' })
 }
 
-async function sendToServer(
+function sendToServer(
   request: Parameters<Passage['send']>[0],
   requestId: string,
   { workspace, credentials, mcpServer }: OpenWorkspace,
@@ -144,19 +147,20 @@ async function sendToServer(
   const server = requireServer(mcpServer)
   const context = { requestId, signal: request.signal }
   const source = credentials.of(undefined)
-  const first = await source.get(context)
-  return callWithRenewal(source, context, first, (credential) =>
-    callMcpServer({
-      ...request,
-      egress,
-      server,
-      credential,
-      timeoutMs: workspace.upstream.timeoutMs,
-      responseBytesMax: workspace.upstream.responseBytesMax,
-      reach: workspace.reach,
-      requestId,
-    }),
-  )
+  return callWithRenewal(source, context, source.get(context), {
+    send: (credential) =>
+      callMcpServer({
+        ...request,
+        egress,
+        server,
+        credential,
+        timeoutMs: workspace.upstream.timeoutMs,
+        responseBytesMax: workspace.upstream.responseBytesMax,
+        reach: workspace.reach,
+        requestId,
+      }),
+    finish: (answer) => answer,
+  })
 }
 
 function requireServer(server: McpServer | undefined): McpServer {

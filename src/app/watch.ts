@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import type { Refused } from '../app.ts'
 import type { Config } from '../config.ts'
 import type { Egress } from '../egress/egress.ts'
 import type { Exchange } from '../http/exchange.ts'
@@ -13,7 +14,7 @@ import { startRecord } from '../records/start-record.ts'
 
 /** Who looks at records besides their writer. */
 export interface Watchers {
-  readonly denials?: Denials | undefined
+  readonly denials?: Pick<Denials, 'note'> | undefined
   readonly security?: SecurityLog | undefined
 }
 
@@ -27,10 +28,16 @@ export function watched(write: WriteRecord, { denials, security }: Watchers): Wr
   }
 }
 
-/** Shows watchers a refusal that leaves no record: at the front door, or by `/api`. */
-export function refusalNoter(watchers: Watchers, now: () => number): (exchange: Exchange, error: unknown) => void {
-  const show = watched(() => {}, watchers)
-  return (exchange, error) => {
+/** Shows watchers a refusal that leaves no record: at the front door, or by `/api`, which may know who it was. */
+export function refusalNoter(
+  { denials, security }: Watchers,
+  now: () => number,
+): (exchange: Exchange, error: unknown, who?: Refused) => void {
+  return (exchange, error, who) => {
+    const show = watched(() => {}, {
+      security,
+      denials: denials === undefined ? undefined : { note: (denial) => denials.note({ ...denial, ...who }) },
+    })
     const record = startRecord(exchange, show, now)
     record.set({ method: `${exchange.method} ${exchange.path}` })
     record.fail(error)

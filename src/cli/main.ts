@@ -2,18 +2,25 @@ import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { z } from 'zod'
 import { GatewayError } from '../errors.ts'
-import { auditCommand } from './audit-command.ts'
-import { configCommand } from './config-command.ts'
-import { demoCommand } from './demo-command.ts'
-import { doctorCommand } from './doctor-command.ts'
-import { keyCommand, signingKeysCommand } from './key-command.ts'
-import { logsCommand } from './logs-command.ts'
-import { protectCommand } from './protect-command.ts'
-import { startCommand } from './start-command.ts'
 import { printError } from './terminal.ts'
-import { testApiCommand } from './test-api-command.ts'
-import { tokenCommand } from './token-command.ts'
-import { workspaceCommand } from './workspace-command.ts'
+
+/** In the order of the help. Only the one that is asked for is loaded: all of them take longer than most of them run. */
+const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
+  ['demo', () => import('./demo-command.ts').then(({ demoCommand }) => demoCommand())],
+  ['start', () => import('./start-command.ts').then(({ startCommand }) => startCommand())],
+  ['protect', () => import('./protect-command.ts').then(({ protectCommand }) => protectCommand())],
+  ['workspace', () => import('./workspace-command.ts').then(({ workspaceCommand }) => workspaceCommand())],
+  ['token', () => import('./token-command.ts').then(({ tokenCommand }) => tokenCommand())],
+  ['key', () => import('./key-command.ts').then(({ keyCommand }) => keyCommand())],
+  ['keys', () => import('./key-command.ts').then(({ signingKeysCommand }) => signingKeysCommand())],
+  ['person', () => import('./person-command.ts').then(({ personCommand }) => personCommand())],
+  ['account', () => import('./account-command.ts').then(({ accountCommand }) => accountCommand())],
+  ['logs', () => import('./logs-command.ts').then(({ logsCommand }) => logsCommand())],
+  ['audit', () => import('./audit-command.ts').then(({ auditCommand }) => auditCommand())],
+  ['doctor', () => import('./doctor-command.ts').then(({ doctorCommand }) => doctorCommand())],
+  ['config', () => import('./config-command.ts').then(({ configCommand }) => configCommand())],
+  ['test-api', () => import('./test-api-command.ts').then(({ testApiCommand }) => testApiCommand())],
+])
 
 /** The `gatehouse` command. Sets the exit code: 0 done, 1 not. A failure is told in words, on standard error. */
 export async function main(args: readonly string[]): Promise<void> {
@@ -22,18 +29,7 @@ export async function main(args: readonly string[]): Promise<void> {
     .description('Puts any HTTP API or MCP server behind one authenticated MCP endpoint.')
     .version(version(), '--version', 'print the version')
     .showHelpAfterError('Add --help to see what there is.')
-    .addCommand(demoCommand())
-    .addCommand(startCommand())
-    .addCommand(protectCommand())
-    .addCommand(workspaceCommand())
-    .addCommand(tokenCommand())
-    .addCommand(keyCommand())
-    .addCommand(signingKeysCommand())
-    .addCommand(logsCommand())
-    .addCommand(auditCommand())
-    .addCommand(doctorCommand())
-    .addCommand(configCommand())
-    .addCommand(testApiCommand())
+  for (const load of commandsFor(args)) program.addCommand(await load())
   try {
     await program.parseAsync(args, { from: 'user' })
   } catch (error) {
@@ -41,6 +37,11 @@ export async function main(args: readonly string[]): Promise<void> {
     printError(error.message)
     process.exitCode = 1
   }
+}
+
+function commandsFor([name = '']: readonly string[]): Iterable<() => Promise<Command>> {
+  const asked = COMMANDS.get(name)
+  return asked === undefined ? COMMANDS.values() : [asked]
 }
 
 function version(): string {

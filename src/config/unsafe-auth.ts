@@ -2,7 +2,9 @@ import { createEgress } from '../egress/create-egress.ts'
 import { GatewayError } from '../errors.ts'
 import { createIdentity, type IdentityOptions } from '../identify/identify.ts'
 import { KeySets } from '../identify/key-sets.ts'
+import { createOAuthCredentials, type OAuthCredentials } from '../identify/oauth.ts'
 import { ResultCache } from '../identify/result-cache.ts'
+import { checkIssuer } from '../oauth/resources.ts'
 import type { InboundAuthSettings } from '../workspaces/settings.ts'
 
 /** What a configuration says about callers. */
@@ -10,6 +12,9 @@ export interface ConfiguredAuth {
   readonly auth?: InboundAuthSettings | undefined
   readonly workspaces: readonly { readonly auth?: InboundAuthSettings | undefined }[]
   readonly isDevelopment: boolean
+  readonly host: string
+  readonly port: number
+  readonly publicUrl?: string | undefined
 }
 
 /**
@@ -17,13 +22,18 @@ export interface ConfiguredAuth {
  * audience. Compiles each setting as a workspace would and throws it away: a gateway without workspaces must not start on
  * settings that its first workspace cannot have. Fetches nothing.
  */
-export function unsafeAuth({ auth, workspaces, isDevelopment }: ConfiguredAuth): readonly string[] {
+export function unsafeAuth(config: ConfiguredAuth): readonly string[] {
+  const { auth, workspaces, isDevelopment } = config
+  const egress = createEgress()
   const options: IdentityOptions = {
     now: Date.now,
     isDevelopment,
     reach: 'operator',
-    keySets: new KeySets({ egress: createEgress(), now: Date.now }),
+    keySets: new KeySets({ egress, now: Date.now }),
+    egress,
     results: new ResultCache(),
+    oauth: noTokens(config.publicUrl ?? `http://${config.host}:${config.port}`),
+    target: { path: '/', accountId: '' },
   }
   const places = [
     { place: 'auth', settings: auth },
@@ -32,6 +42,18 @@ export function unsafeAuth({ auth, workspaces, isDevelopment }: ConfiguredAuth):
   return places.flatMap(({ place, settings }) => {
     const problem = settings === undefined ? undefined : problemOf(settings, options)
     return problem === undefined ? [] : [`${place}: ${problem}`]
+  })
+}
+
+/** Stands for the authorization server, and asks of its address what that would. */
+function noTokens(publicUrl: string): OAuthCredentials {
+  return createOAuthCredentials({
+    issuer: () => publicUrl,
+    check: () => checkIssuer(publicUrl),
+    keys: { find: () => undefined },
+    isRevoked: () => true,
+    stands: async () => false,
+    now: Date.now,
   })
 }
 

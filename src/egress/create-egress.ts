@@ -1,12 +1,12 @@
-import { Pool } from 'undici'
+import type { Pool as OriginPool } from 'undici'
 import { GatewayError } from '../errors.ts'
 import { Deadlines } from './deadlines.ts'
-import { decodeBody, isEncoded } from './decode-body.ts'
 import { createConnector, type ResolveHost, resolveHostBySystem } from './dial.ts'
 import type { Egress, OutgoingRequest, OutgoingResponse, Reach } from './egress.ts'
 import { cancelled, refused } from './failure.ts'
 import { Flight, type FlightPlan } from './flight.ts'
 import { checkRequest } from './safe-request.ts'
+import { Pool } from './undici.ts'
 
 /** How the way out is built; every field has a default. */
 export interface EgressOptions {
@@ -51,10 +51,7 @@ export function createEgress(options: EgressOptions = {}): Egress {
   // No `async` on the hot path: each one costs a promise and a turn of the queue.
   function send(request: OutgoingRequest): Promise<OutgoingResponse> {
     return new Promise((resolve, reject) => {
-      const lane = laneFor(request)
-      const land = (response: OutgoingResponse) =>
-        resolve(isEncoded(response) ? decodeBody(request, response) : response)
-      fly(lane, { request, deadlines, deadlineAt: now() + request.timeoutMs, resolve: land, reject })
+      fly({ request, lane: laneFor(request), deadlines, deadlineAt: now() + request.timeoutMs, resolve, reject })
     })
   }
 
@@ -67,19 +64,17 @@ export function createEgress(options: EgressOptions = {}): Egress {
   }
 }
 
-function fly(lane: Lane, plan: Omit<FlightPlan, 'onLanded'>): void {
-  lane.underWay += 1
-  const onLanded = () => {
-    lane.underWay -= 1
-  }
+function fly(plan: FlightPlan & { readonly lane: Lane }): void {
   const { method, path, headers, body = null } = plan.request
-  const flight = new Flight({ ...plan, onLanded })
-  lane.pool.dispatch({ method, path, headers, body, headersTimeout: 0, bodyTimeout: 0 }, flight)
+  plan.lane.pool.dispatch({ method, path, headers, body, headersTimeout: 0, bodyTimeout: 0 }, new Flight(plan))
 }
 
 /** One pool with the number of its requests that have not ended. */
 interface Lane {
-  readonly pool: Pool
+  readonly pool: OriginPool
+  readonly reach: Reach
+  readonly origin: string
+  readonly isOpen: boolean
   readonly underWayMax: number
   underWay: number
 }
@@ -87,6 +82,8 @@ interface Lane {
 /** A bounded number of pools. A pool that makes room finishes what it carries. */
 class Pools {
   readonly #lanes = new Map<string, Lane>()
+  /** The last one in the map: asked for again, nothing about the order changes. */
+  #latest: Lane | undefined
   readonly #options: EgressOptions
   readonly #allowedHosts: ReadonlySet<string>
 
@@ -96,18 +93,22 @@ class Pools {
   }
 
   laneFor(request: OutgoingRequest): Lane {
+    const latest = this.#latest
+    if (latest !== undefined && isLaneOf(latest, request)) return latest
     const key = `${request.mayStayOpen === true ? 'open' : 'short'} ${request.reach} ${request.origin}`
     const known = this.#lanes.get(key)
     const lane = known ?? this.#open(request)
     // Map order is the order of use: the first is the least recently used.
     if (known !== undefined) this.#lanes.delete(key)
     this.#lanes.set(key, lane)
+    this.#latest = lane
     return lane
   }
 
   async close(): Promise<void> {
     await Promise.all(Array.from(this.#lanes.values(), (lane) => lane.pool.close()))
     this.#lanes.clear()
+    this.#latest = undefined
   }
 
   #open(request: OutgoingRequest): Lane {
@@ -116,9 +117,9 @@ class Pools {
     this.#makeRoom()
     const { connectTimeoutMs = 10_000, resolveHost = resolveHostBySystem } = this.#options
     const { connectionsMax = 128, underWayMax = 2048, openMax = 4096 } = this.#options
-    const connections = request.mayStayOpen === true ? openMax : connectionsMax
+    const isOpen = request.mayStayOpen === true
     const pool = new Pool(url.origin, {
-      connections,
+      connections: isOpen ? openMax : connectionsMax,
       connect: createConnector({ reach, resolveHost, connectTimeoutMs }),
       allowH2: false,
       // One at a time on a connection: a slow answer must not hold up somebody else's.
@@ -126,7 +127,8 @@ class Pools {
       // Experimental, and otherwise switched by an environment variable.
       useMilo: false,
     })
-    return { pool, underWayMax: request.mayStayOpen === true ? openMax : underWayMax, underWay: 0 }
+    const { reach: lanesReach, origin } = request
+    return { pool, reach: lanesReach, origin, isOpen, underWayMax: isOpen ? openMax : underWayMax, underWay: 0 }
   }
 
   #reachOf(url: URL, reach: Reach): Reach {
@@ -143,6 +145,10 @@ class Pools {
       oldest[1].pool.close(() => {})
     }
   }
+}
+
+function isLaneOf({ reach, origin, isOpen }: Lane, request: OutgoingRequest): boolean {
+  return reach === request.reach && origin === request.origin && isOpen === (request.mayStayOpen === true)
 }
 
 function parseOrigin(request: OutgoingRequest): URL {

@@ -1,8 +1,9 @@
 import { promises as dns } from 'node:dns'
 import type { LookupFunction } from 'node:net'
-import { buildConnector } from 'undici'
+import type { buildConnector as undiciConnector } from 'undici'
 import type { Reach } from './egress.ts'
 import { checkAddress, checkHostname } from './guard.ts'
+import { buildConnector } from './undici.ts'
 
 /** One address of a host. */
 export interface HostAddress {
@@ -37,7 +38,7 @@ export function createConnector(options: {
   readonly reach: Reach
   readonly resolveHost: ResolveHost
   readonly connectTimeoutMs: number
-}): buildConnector.connector {
+}): undiciConnector.connector {
   const lookup = pinnedLookup(options.reach, options.resolveHost)
   const connect = buildConnector({
     lookup,

@@ -1,5 +1,5 @@
-import { errors } from 'undici'
 import { GatewayError } from '../errors.ts'
+import { errors } from './undici.ts'
 
 /** What a request is called in messages about it, with the limits that such messages name. */
 export interface Named {

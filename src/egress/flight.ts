@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { Dispatcher } from 'undici'
 import { type GatewayError, toGatewayError } from '../errors.ts'
 import type { Deadlined, Deadlines } from './deadlines.ts'
+import { decodeBody, isEncoded } from './decode-body.ts'
 import { DialRefused } from './dial.ts'
 import type { OutgoingRequest, OutgoingResponse, StreamSink } from './egress.ts'
 import { cancelled, refused, timedOut, tooLarge, unreachable } from './failure.ts'
@@ -11,8 +12,9 @@ export interface FlightPlan {
   readonly request: OutgoingRequest
   readonly deadlineAt: number
   readonly deadlines: Deadlines
-  readonly onLanded: () => void
-  readonly resolve: (response: OutgoingResponse) => void
+  /** Where it is counted until it has landed. */
+  readonly lane: { underWay: number }
+  readonly resolve: (response: OutgoingResponse | Promise<OutgoingResponse>) => void
   readonly reject: (error: GatewayError) => void
 }
 
@@ -35,6 +37,7 @@ export class Flight implements Dispatcher.DispatchHandler, Deadlined {
   constructor(plan: FlightPlan) {
     this.#plan = plan
     this.deadlineAt = plan.deadlineAt
+    plan.lane.underWay += 1
     plan.deadlines.add(this)
     plan.request.signal?.addEventListener('abort', this)
   }
@@ -88,7 +91,8 @@ export class Flight implements Dispatcher.DispatchHandler, Deadlined {
     if (!this.#land()) return
     const [first] = this.#chunks
     const body = this.#chunks.length === 1 && first !== undefined ? first : Buffer.concat(this.#chunks, this.#bytes)
-    this.#plan.resolve({ status: this.#status, headers: this.#headers, body })
+    const response = { status: this.#status, headers: this.#headers, body }
+    this.#plan.resolve(isEncoded(response) ? decodeBody(this.#plan.request, response) : response)
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
@@ -123,7 +127,7 @@ export class Flight implements Dispatcher.DispatchHandler, Deadlined {
     this.#landed = true
     this.#plan.deadlines.delete(this)
     this.#plan.request.signal?.removeEventListener('abort', this)
-    this.#plan.onLanded()
+    this.#plan.lane.underWay -= 1
     return true
   }
 }

@@ -92,6 +92,21 @@ export function apiErrorAnswer(thrown: unknown): Answer {
   }
 }
 
+/** The answer of an OAuth endpoint (RFC 6749 §5.2); where a token was looked at, with the challenge of RFC 6750 §3. */
+export function oauthErrorAnswer(thrown: unknown): Answer {
+  const error = toGatewayError(thrown)
+  if (error.code === 'missing_token' || error.code === 'invalid_token' || error.code === 'insufficient_scope') {
+    return challenge(error, error.code, { resourceMetadataUrl: undefined, replyTo: undefined })
+  }
+  const status = Math.max(WIRE[error.code].status, 400)
+  const name = status >= 500 ? 'server_error' : status === 429 ? 'temporarily_unavailable' : 'invalid_request'
+  return {
+    status,
+    headers: extraHeaders(error),
+    body: JSON.stringify({ error: name, error_description: error.message }),
+  }
+}
+
 /** RFC 6750 §3: no `error` when no credential was sent. The texts come from a closed set of ours; quotes are escaped all the same. */
 function challenge(
   error: GatewayError,

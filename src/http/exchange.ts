@@ -1,5 +1,6 @@
 import type { CancelSignal } from '../egress/cancel-signal.ts'
 import type { HeaderSet } from '../egress/merge-headers.ts'
+import type { Forwarded } from './client-address.ts'
 import type { EventSink } from './server-events.ts'
 
 /** How a message reached us. On `stdio` the process that started us is the caller, so no HTTP rule applies. */
@@ -26,6 +27,8 @@ export interface Exchange {
   readonly query: string
   /** The caller's address as `client-address` decides it. */
   readonly clientAddress: string
+  /** What a trusted proxy says of the client; undefined where none is in between. */
+  readonly forwarded?: Forwarded | undefined
   /** Aborted when the client goes away or cancels before it has its answer. */
   readonly signal: CancelSignal
   /** Set once the message is read, so that an error can be told in its terms. */
@@ -61,6 +64,10 @@ export interface Exchange {
 export interface Answer {
   readonly status: number
   readonly headers?: Readonly<Record<string, string>>
+  /** Each is a `Set-Cookie` of its own. */
+  readonly cookies?: readonly string[]
+  /** Called once the answer has been handed to the network to its last byte. */
+  readonly onDelivered?: () => void
   readonly body?: string
   readonly contentType?: string
 }

@@ -4,6 +4,7 @@ import { randomId } from '../crypto/random.ts'
 import { Cancellation, type CancelSignal } from '../egress/cancel-signal.ts'
 import type { HeaderSet } from '../egress/merge-headers.ts'
 import { GatewayError } from '../errors.ts'
+import type { Forwarded, ReadForwarded } from './client-address.ts'
 import type { Answer, Exchange, ReplyTo } from './exchange.ts'
 import { messagesOn } from './message-stream.ts'
 import { ResponseEvents } from './response-events.ts'
@@ -15,6 +16,8 @@ export interface ExchangeOptions {
   readonly bodyBytesMax: number
   /** Milliseconds since the epoch. */
   readonly now: () => number
+  /** Undefined: no proxy is trusted. */
+  readonly readForwarded?: ReadForwarded | undefined
   /** Headers that every answer to this request carries (CORS). */
   readonly answerHeaders: (request: IncomingMessage) => Readonly<Record<string, string>> | undefined
 }
@@ -48,6 +51,8 @@ export class HttpExchange implements Exchange {
   #cancellation: Cancellation | undefined
   #status: number | undefined
   #body: Promise<string> | undefined
+  /** Set while the body is being read. */
+  #rejectBody: ((error: GatewayError) => void) | undefined
   /** The answer, where it is a stream of events. */
   #events: ResponseEvents | undefined
   /** Another exchange's stream, on which this one is answered. */
@@ -69,7 +74,11 @@ export class HttpExchange implements Exchange {
   }
 
   get clientAddress(): string {
-    return this.#request.socket.remoteAddress ?? ''
+    return this.forwarded?.address ?? this.#request.socket.remoteAddress ?? ''
+  }
+
+  get forwarded(): Forwarded | undefined {
+    return this.#options.readForwarded?.(this.#request)
   }
 
   get status(): number | undefined {
@@ -95,6 +104,7 @@ export class HttpExchange implements Exchange {
 
   /** The connection has closed: an answer that is still awaited is no longer wanted. */
   clientLeft(): void {
+    this.#rejectBody?.(gone())
     this.#events?.clientLeft()
     const isAwaited = this.#status === undefined ? this.#answerStream === undefined : this.#events !== undefined
     if (isAwaited) this.#cancellation?.abort()
@@ -136,7 +146,8 @@ export class HttpExchange implements Exchange {
     return new Promise((resolve, reject) => {
       const chunks: Buffer[] = []
       let bytes = 0
-      let isRead = false
+      // Told by the connection: listeners for `error` and `close` on each request would cost more than reading it.
+      this.#rejectBody = reject
       request.on('data', (chunk: Buffer) => {
         bytes += chunk.length
         if (bytes > limit) {
@@ -147,15 +158,11 @@ export class HttpExchange implements Exchange {
         chunks.push(chunk)
       })
       request.on('end', () => {
-        isRead = true
+        this.#rejectBody = undefined
         const [first] = chunks
         const body = chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks, bytes)
         if (isUtf8(body)) resolve(body.toString('utf8'))
         else reject(new GatewayError('parse_error', 'Parse error: the body is not UTF-8.'))
-      })
-      request.on('error', () => reject(gone()))
-      request.on('close', () => {
-        if (!isRead) reject(gone())
       })
     })
   }
@@ -209,6 +216,7 @@ export class HttpExchange implements Exchange {
   #write(answer: Answer): void {
     const response = this.#response
     if (response.destroyed) return
+    if (answer.onDelivered !== undefined) response.once('finish', answer.onDelivered)
     const headers = this.#head(answer)
     if (answer.body === undefined) {
       if (answer.status !== 204 && answer.status !== 304) headers.push('Content-Length', 0)
@@ -220,11 +228,12 @@ export class HttpExchange implements Exchange {
     response.writeHead(answer.status, headers).end(answer.body)
   }
 
-  #head(answer: Pick<Answer, 'status' | 'headers'>): (string | number)[] {
+  #head(answer: Pick<Answer, 'status' | 'headers' | 'cookies'>): (string | number)[] {
     const headers: (string | number)[] = ['X-Request-Id', this.requestId, ...FIXED_HEADERS]
     if (answer.headers?.['Cache-Control'] === undefined) headers.push(...NOT_KEPT)
     append(headers, this.#options.answerHeaders(this.#request))
     append(headers, answer.headers)
+    if (answer.cookies !== undefined) for (const cookie of answer.cookies) headers.push('Set-Cookie', cookie)
     // An unread body would be taken for the next request of the connection.
     if (!this.#request.complete && hasBody(this.#request)) headers.push('Connection', 'close')
     return headers

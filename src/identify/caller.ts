@@ -1,6 +1,6 @@
 /** Who calls, after the check. A caller is (issuer, subject), never the subject alone (PRODUCT.md, 3). */
 export interface Caller {
-  readonly kind: 'anonymous' | 'jwt' | 'issued' | 'api-key' | 'local' | 'dev'
+  readonly kind: 'anonymous' | 'jwt' | 'issued' | 'api-key' | 'oauth' | 'userinfo' | 'local' | 'dev'
   /** The `iss` claim; empty for `anonymous` and `local`, and for a token of a verifier that asks for no issuer and carries none. */
   readonly issuer: string
   /** The `sub` claim, else the user id. */
@@ -13,8 +13,19 @@ export interface Caller {
   readonly claims: Readonly<Record<string, unknown>>
   /** Seconds since the epoch; undefined when nothing expires. */
   readonly expiresAtSeconds: number | undefined
-  /** The id under which we issued the credential, and can revoke it. */
+  /** The id under which we issued the credential, and can revoke it; of `oauth` that of the grant. */
   readonly issuedId?: string
+  /** What an access token of our authorization server stands on. */
+  readonly grant?: CallerGrant
+}
+
+/** Whatever of this is revoked ends the token. */
+export interface CallerGrant {
+  readonly grantId: string
+  readonly clientId: string
+  readonly subject: string
+  /** `iat`. */
+  readonly issuedAtSeconds: number
 }
 
 /** The caller of a workspace whose `authType` is `none`. */

@@ -37,3 +37,25 @@ export function findCredential(headers: CredentialHeaders): Credential {
   if (agentSession !== '') return { kind: 'agent-session', token: agentSession }
   return { kind: 'none', malformed: authorization !== '' }
 }
+
+/**
+ * All credentials of a request, in the order in which they count; `malformed` when one of them cannot be used. For a workspace
+ * where each has to be good.
+ */
+export function presentedCredentials(
+  headers: CredentialHeaders,
+): readonly Exclude<Credential, { kind: 'none' }>[] | 'malformed' {
+  const nothing: CredentialHeaders = { authorization: undefined, apiKey: undefined, agentSession: undefined }
+  const { authorization, apiKey, agentSession } = headers
+  const each = [
+    findCredential({ ...nothing, authorization }),
+    findCredential({ ...nothing, apiKey }),
+    findCredential({ ...nothing, agentSession }),
+  ]
+  // An `Authorization` of another scheme is none of ours, as it is where one credential counts.
+  const isOtherScheme = !/^(?:bearer(?:[ \t]|$)|.*,)/i.test(authorization?.trim() ?? '')
+  const [first, ...others] = each
+  if (others.some((one) => one.kind === 'none' && one.malformed)) return 'malformed'
+  if (first?.kind === 'none' && first.malformed && !isOtherScheme) return 'malformed'
+  return each.filter((one) => one.kind !== 'none')
+}

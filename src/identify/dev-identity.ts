@@ -27,6 +27,7 @@ export function createDevIdentity(
   const scopes = new Set(settings.scopes)
   return {
     authorizationServers: [],
+    takesOAuth: false,
     isOpenToAll: false,
     start: async () => ['authType dev: EVERYBODY WHO REACHES THIS GATEWAY IS BELIEVED. Never use it with real data.'],
     identify(request) {

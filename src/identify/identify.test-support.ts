@@ -150,6 +150,7 @@ export function identityOf(
   return {
     authorizationServers: identity.authorizationServers,
     isOpenToAll: identity.isOpenToAll,
+    takesOAuth: identity.takesOAuth,
     start: () => identity.start(),
     identify: (request, workspaceId) => identity.identify(request, workspaceId),
     isGood: (caller, workspaceId) => identity.isGood(caller, workspaceId),

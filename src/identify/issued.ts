@@ -31,8 +31,8 @@ export interface IssuedCredentials {
 export interface IssuedOptions {
   /** Our own issuer: the public URL. */
   readonly issuer: () => string
-  /** What our tokens have as `aud`: the account's URL. */
-  readonly audience: () => string
+  /** What our tokens that open this workspace have as `aud`: its account's URL. */
+  readonly audience: (workspaceId: string) => string
   readonly keys: Pick<SigningKeys, 'find'>
   readonly index: Pick<IssuedIndex, 'standing' | 'isEndless' | 'findKey'>
   /** Told of every use. */
@@ -63,7 +63,7 @@ export function createIssuedCredentials(options: IssuedOptions): IssuedCredentia
       return isAccessToken && member(claims, 'iss') === issuer()
     },
     async verify(token, workspaceId) {
-      const verified = await verifyOwn(token, options)
+      const verified = await verifyOwn(token, workspaceId, options)
       // After the signature and not before: it may have been revoked meanwhile, and a stranger learns nothing of a jti.
       return verified.ok ? recheck(verified.caller, workspaceId) : verified
     },
@@ -78,7 +78,7 @@ export function createIssuedCredentials(options: IssuedOptions): IssuedCredentia
   }
 }
 
-async function verifyOwn(token: UnverifiedToken, options: IssuedOptions): Promise<Verified> {
+async function verifyOwn(token: UnverifiedToken, workspaceId: string, options: IssuedOptions): Promise<Verified> {
   const { keys, index, issuer, audience, now } = options
   const { header, claims } = token
   const critical = member(header, 'crit')
@@ -96,7 +96,12 @@ async function verifyOwn(token: UnverifiedToken, options: IssuedOptions): Promis
   }
   const id = member(claims, 'jti')
   if (typeof id !== 'string') return jwtFailure('missing_claim', 'no jti')
-  const expected = { issuers: [issuer()], audiences: [audience()], clockToleranceSeconds: 0, allowExpired: false }
+  const expected = {
+    issuers: [issuer()],
+    audiences: [audience(workspaceId)],
+    clockToleranceSeconds: 0,
+    allowExpired: false,
+  }
   const failure = checkClaims(claims, { ...expected, allowEndless: index.isEndless(id) }, now())
   if (failure !== undefined) return failure
   const found = callerOf(claims, ['sub'])

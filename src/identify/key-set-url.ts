@@ -13,16 +13,21 @@ const PRIVATE_RANGES: readonly string[] = ['loopback', 'private', 'uniqueLocal']
  * @throws GatewayError `config_invalid`
  */
 export function parseKeySetUrl(text: string, reach: Reach): URL {
+  const problem = untrustedUrl(text, reach)
+  if (problem !== undefined) throw new GatewayError('config_invalid', `jwksUrl ${problem}.`)
+  return new URL(text)
+}
+
+/** The same for any address whose answers decide who somebody is: why they could not be trusted; undefined: they can. */
+export function untrustedUrl(text: string, reach: Reach): string | undefined {
   const url = URL.parse(text)
-  if (url === null) throw invalid('is not a URL')
-  if (url.username !== '' || url.password !== '') throw invalid('must not hold a user name or password')
-  if (url.protocol === 'https:') return url
-  if (url.protocol !== 'http:') throw invalid('must begin with https://')
-  if (reach !== 'operator') throw invalid('must be https: only the operator may name an http address')
-  if (!isPrivateHost(url.hostname)) {
-    throw invalid('must be https: over http anybody on the way could put in their own key')
-  }
-  return url
+  if (url === null) return 'is not a URL'
+  if (url.username !== '' || url.password !== '') return 'must not hold a user name or password'
+  if (url.protocol === 'https:') return undefined
+  if (url.protocol !== 'http:') return 'must begin with https://'
+  if (reach !== 'operator') return 'must be https: only the operator may name an http address'
+  if (!isPrivateHost(url.hostname)) return 'must be https: over http anybody on the way could put in their own key'
+  return undefined
 }
 
 /** Whether a URL's host name is this machine's own. */
@@ -41,8 +46,4 @@ function isPrivateHost(hostname: string): boolean {
 
 function bareHost(hostname: string): string {
   return hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '')
-}
-
-function invalid(problem: string): GatewayError {
-  return new GatewayError('config_invalid', `jwksUrl ${problem}.`)
 }

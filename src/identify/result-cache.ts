@@ -60,7 +60,7 @@ export class ResultCache {
   }
 }
 
-/** The signature is the part that differs most; the whole token is compared afterwards. */
+/** The signature is the part that differs most, an opaque token is it as a whole; the whole token is compared afterwards. */
 function nameOf({ workspaceId, token }: ResultKey): string {
-  return workspaceId + token.slice(token.lastIndexOf('.'))
+  return workspaceId + token.slice(Math.max(0, token.lastIndexOf('.')))
 }

@@ -43,6 +43,29 @@ export interface CountedRequest {
 /** @throws GatewayError `rate_limited` with the seconds after which it makes sense to come again. */
 export type CheckLimits = (request: CountedRequest) => void
 
+/** More workspaces with limits than this: the one that was opened longest ago begins to count anew at its next change. */
+const WORKSPACES_MAX = 10_000
+
+/**
+ * The limits of all workspaces, by their ids. A workspace is opened again at each change of its settings; who has used up
+ * his share must not get another one by that, so counts go on unless the limits themselves change.
+ */
+export class CallerLimits {
+  readonly #known = new Map<string, { readonly settings: string; readonly check: CheckLimits | undefined }>()
+
+  /** Undefined when there are none. */
+  of(workspaceId: string, limits: CallerLimitSettings): CheckLimits | undefined {
+    const settings = JSON.stringify(limits)
+    const before = this.#known.get(workspaceId)
+    const entry = before?.settings === settings ? before : { settings, check: compileCallerLimits(limits) }
+    this.#known.delete(workspaceId)
+    this.#known.set(workspaceId, entry)
+    const [oldest] = this.#known.keys()
+    if (this.#known.size > WORKSPACES_MAX && oldest !== undefined) this.#known.delete(oldest)
+    return entry.check
+  }
+}
+
 /** Compiles the limits of one workspace; undefined when there are none. Counts live in memory, for this workspace alone. */
 export function compileCallerLimits(settings: CallerLimitSettings): CheckLimits | undefined {
   const { windowMs, maxRequestsPerAddress, tools } = settings

@@ -4,7 +4,7 @@ import { type Credentials, createCredentials } from '../credentials/credentials.
 import type { Egress } from '../egress/egress.ts'
 import { GatewayError } from '../errors.ts'
 import { createIdentity, type Identity, type IdentityOptions } from '../identify/identify.ts'
-import { type CheckLimits, compileCallerLimits } from '../limits/caller-limits.ts'
+import type { CallerLimits, CheckLimits } from '../limits/caller-limits.ts'
 import type { ServerDescription } from '../mcp/answer.ts'
 import type { WriteRecord } from '../records/record.ts'
 import { type Catalog, createCatalog } from '../tools/catalog.ts'
@@ -41,6 +41,7 @@ export interface OpenOptions {
   /** What counts for a workspace that says nothing about callers. */
   readonly defaultAuth: InboundAuthSettings
   readonly defaultLimits?: RateLimitingSettings | undefined
+  readonly callerLimits: CallerLimits
   readonly egress: Egress
   readonly now: () => number
   readonly writeRecord: WriteRecord
@@ -77,6 +78,7 @@ export async function openWorkspace(workspace: Workspace, options: OpenOptions):
     ...options.identity,
     reach,
     allowsAnonymous: rules.admitsAnonymous,
+    target: { path: workspacePath(workspace), accountId: workspace.accountId },
   })
   if (identity.isOpenToAll) refuseScopes(rules)
   warnOfAnyAudience(workspace, options)
@@ -101,7 +103,7 @@ export async function openWorkspace(workspace: Workspace, options: OpenOptions):
     catalog,
     credentials,
     rules,
-    checkLimits: limits === undefined ? undefined : compileCallerLimits(limits),
+    checkLimits: limits === undefined ? undefined : options.callerLimits.of(id, limits),
     mcpServer: mcp === undefined ? undefined : parseMcpServer(mcp.url),
     apiServer: apiServers(),
     server: { name: slug, title: name, version: options.version },
@@ -130,8 +132,14 @@ function warnOfUnknownNames({ slug, access }: Workspace, tools: readonly Tool[],
 
 /** FEATURES A16: it works, and nobody shall have it without knowing. */
 function warnOfAnyAudience({ slug, inbound }: Workspace, { defaultAuth, warn }: OpenOptions): void {
-  if (!(inbound ?? defaultAuth).jwt.some(({ allowAnyAudience }) => allowAnyAudience)) return
-  warn(`Workspace ${slug} accepts any audience: every token of its issuer opens it.`)
+  const { jwt, userinfo } = inbound ?? defaultAuth
+  if (jwt.some(({ allowAnyAudience }) => allowAnyAudience)) {
+    warn(`Workspace ${slug} accepts any audience: every token of its issuer opens it.`)
+  }
+  if (userinfo === undefined) return
+  warn(
+    `Workspace ${slug} asks ${userinfo.issuer} whose a token is, and cannot know for whom it was issued: tokens that people gave to other services open it too. MCP forbids that.`,
+  )
 }
 
 async function importOnce(

@@ -16,7 +16,7 @@ export function workspaceEvent(
 ): AuditEvent {
   const named = after ?? before
   const target = { kind: 'workspace', id: named?.id, label: named?.slug } as const
-  return { action, by, target, changes: settingChanges(before, after) }
+  return { action, by, accountId: named?.accountId, target, changes: settingChanges(before, after) }
 }
 
 /** What `before` and `after` differ in. Values that `/api` does not show are not shown here either: they are only changed. */

@@ -37,12 +37,13 @@ export interface TokenManagerOptions {
   readonly keys: SigningKeys
   readonly index: IssuedIndex
   readonly uses: Uses
+  /** The account whose credentials these are. */
   readonly account: Account
   readonly publicUrl: () => string
-  /** The workspace of an id or slug; throws `not_found`. */
-  readonly workspace: (reference: string) => Workspace
+  /** The account's workspace of an id or slug; throws `not_found`. */
+  readonly workspace: (accountId: string, reference: string) => Workspace
   /** Has a workspace ask its callers for a credential, if it does not yet. */
-  readonly askForCredential: (workspaceId: string, by: Origin) => Promise<unknown>
+  readonly askForCredential: (workspace: Workspace, by: Origin) => Promise<unknown>
   /** Makes a change together with the event that tells of it: both are kept, or neither. */
   readonly change: <Result>(
     event: AuditEvent,
@@ -57,18 +58,29 @@ export interface TokenManagerOptions {
 const SWEEP_EVERY_MS = 60_000
 const LISTED_MAX = 10_000
 
+/** What the managers of all accounts have in common. */
+interface Shared {
+  /** Changes run one after the other: a key is not retired between a signature and its row. */
+  lastChange: Promise<unknown>
+  sweptAt: number
+}
+
 /**
- * Issues tokens, session tokens and API keys, and takes them back. What is granted is on disk before it is in force; what is
+ * Issues tokens, session tokens and API keys of one account, and takes them back: those of another are not there. What is granted is on disk before it is in force; what is
  * taken away is in force at once, and acknowledged when it is on disk.
  */
 export class TokenManager {
   readonly #options: TokenManagerOptions
-  /** Changes run one after the other: a key is not retired between a signature and its row. */
-  #lastChange: Promise<unknown> = Promise.resolve()
-  #sweptAt = 0
+  readonly #shared: Shared
 
-  constructor(options: TokenManagerOptions) {
+  constructor(options: TokenManagerOptions, shared: Shared = { lastChange: Promise.resolve(), sweptAt: 0 }) {
     this.#options = options
+    this.#shared = shared
+  }
+
+  /** The credentials of another account. */
+  of(account: Account): TokenManager {
+    return new TokenManager({ ...this.#options, account }, this.#shared)
   }
 
   /** Issues a credential. Its value is in this answer and nowhere else, ever (PRODUCT.md, 17). */
@@ -77,9 +89,9 @@ export class TokenManager {
     request: IssueRequest,
     by: Origin = bySystem,
   ): Promise<Issued & { readonly value: string }> {
-    const workspaces = request.workspaces.map((reference) => this.#options.workspace(reference))
+    const workspaces = request.workspaces.map((reference) => this.#workspace(reference))
     // First the door, then the key: stopped between the two, nobody comes in.
-    for (const { id } of workspaces) await this.#options.askForCredential(id, by)
+    for (const workspace of workspaces) await this.#options.askForCredential(workspace, by)
     return this.#inTurn(async () => {
       await this.#sweep()
       const { row, value } = kind === 'key' ? this.#makeKey(request) : await this.#makeToken(kind, request)
@@ -103,16 +115,18 @@ export class TokenManager {
   /** Newest first. With `workspace`, those that open it. */
   async list(kind: IssuedKind, workspace?: string): Promise<readonly Issued[]> {
     const { store, uses } = this.#options
-    const workspaceId = workspace === undefined ? undefined : this.#options.workspace(workspace).id
+    const workspaceId = workspace === undefined ? undefined : this.#workspace(workspace).id
     await uses.flush()
-    return this.#withOpens(await store.issued.list({ kind, workspaceId, limit: LISTED_MAX }))
+    return this.#withOpens(
+      await store.issued.list({ accountId: this.#options.account.id, kind, workspaceId, limit: LISTED_MAX }),
+    )
   }
 
-  /** @throws GatewayError `not_found`, also for one of another kind. */
+  /** @throws GatewayError `not_found`, also for one of another kind or another account. */
   async get(kind: IssuedKind, id: string): Promise<Issued> {
     await this.#options.uses.flush()
     const row = await this.#options.store.issued.find(id)
-    if (row === undefined || row.kind !== kind) throw notFound(kind)
+    if (row === undefined || row.kind !== kind || row.account_id !== this.#options.account.id) throw notFound(kind)
     return { row, opens: await this.#opensOf(id) }
   }
 
@@ -134,10 +148,10 @@ export class TokenManager {
     { isDefault = false, by = bySystem }: { readonly isDefault?: boolean; readonly by?: Origin } = {},
   ): Promise<Issued> {
     const { index, note, askForCredential, change } = this.#options
-    const opened = this.#options.workspace(workspace)
+    const opened = this.#workspace(workspace)
     const { id: workspaceId, slug } = opened
     const { row } = await this.get(kind, id)
-    await askForCredential(workspaceId, by)
+    await askForCredential(opened, by)
     return this.#inTurn(async () => {
       const opens = { issued_id: id, workspace_id: workspaceId, is_default: flag(isDefault) }
       await change(eventOf('associated', row, by, [opened]), ({ issued }) => issued.associate(opens))
@@ -150,7 +164,7 @@ export class TokenManager {
   /** It no longer opens the workspace, which goes on asking for a credential: also when this was the last one. */
   dissociate(kind: IssuedKind, id: string, workspace: string, by: Origin = bySystem): Promise<Issued> {
     const { index, note, change } = this.#options
-    const closed = this.#options.workspace(workspace)
+    const closed = this.#workspace(workspace)
     const { id: workspaceId, slug } = closed
     return this.#inTurn(async () => {
       const { row } = await this.get(kind, id)
@@ -244,10 +258,14 @@ export class TokenManager {
     })
   }
 
+  #workspace(reference: string): Workspace {
+    return this.#options.workspace(this.#options.account.id, reference)
+  }
+
   /** Undefined: the workspace is kept and not served, because the config file names it no more. */
   #find(id: string): Workspace | undefined {
     try {
-      return this.#options.workspace(id)
+      return this.#workspace(id)
     } catch (error) {
       if (error instanceof GatewayError && error.code === 'not_found') return undefined
       throw error
@@ -258,15 +276,15 @@ export class TokenManager {
   async #sweep(): Promise<void> {
     const { store, index, now } = this.#options
     const at = now()
-    if (at - this.#sweptAt < SWEEP_EVERY_MS) return
-    this.#sweptAt = at
+    if (at - this.#shared.sweptAt < SWEEP_EVERY_MS) return
+    this.#shared.sweptAt = at
     index.sweep(at)
     await store.issued.deleteSessions({ endedBy: at })
   }
 
   #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
-    const turn = this.#lastChange.then(work)
-    this.#lastChange = turn.catch(() => undefined)
+    const turn = this.#shared.lastChange.then(work)
+    this.#shared.lastChange = turn.catch(() => undefined)
     return turn
   }
 }
@@ -280,7 +298,7 @@ function eventOf(deed: Deed, row: IssuedRow, by: Origin, workspaces: readonly Wo
   const slugs = workspaces.map(({ slug }) => slug)
   const [added, removed] = deed === 'dissociated' ? [[], slugs] : [slugs, []]
   const changes = slugs.length === 0 ? [] : [{ setting: 'workspaces', added, removed }]
-  return { action, by, target: { kind, id: row.id, label: row.description }, changes }
+  return { action, by, accountId: row.account_id, target: { kind, id: row.id, label: row.description }, changes }
 }
 
 function flag(value: boolean): 0 | 1 {

@@ -30,7 +30,7 @@ export interface Unreadable {
 
 export interface ManagerOptions<Open> {
   readonly rows: WorkspaceRows
-  /** The account that new workspaces belong to. */
+  /** The account whose workspaces these are. */
   readonly accountId: string
   /** Compiles a workspace; throws `config_invalid` or `document_invalid` when it cannot be served as it is. */
   readonly open: (workspace: Workspace) => Promise<Open>
@@ -55,22 +55,41 @@ export interface WorkspaceChange {
   readonly tools?: WorkspaceSettings['tools'] | undefined
 }
 
+/** What the managers of all accounts have in common. */
+interface Shared<Open> {
+  readonly served: Map<string, { workspace: Workspace; open: Open | undefined }>
+  /** Changes run one after the other: two at once cannot overwrite each other's. */
+  lastChange: Promise<unknown>
+}
+
 /**
- * What the API, the CLI and the config file can do with workspaces. Every change is compiled first, kept second and served
+ * What the API, the CLI and the config file can do with the workspaces of one account: those of another are not there. Every change is compiled first, kept second and served
  * third: a change that does not work is refused with nothing altered, and one that is acknowledged survives a kill -9.
  * `by` says in the audit who it was.
  */
 export class WorkspaceManager<Open> {
   readonly #options: ManagerOptions<Open>
-  readonly #served = new Map<string, { workspace: Workspace; open: Open | undefined }>()
-  /** Changes run one after the other: two at once cannot overwrite each other's. */
-  #lastChange: Promise<unknown> = Promise.resolve()
+  readonly #shared: Shared<Open>
 
-  constructor(options: ManagerOptions<Open>) {
+  constructor(
+    options: ManagerOptions<Open>,
+    shared: Shared<Open> = { served: new Map(), lastChange: Promise.resolve() },
+  ) {
     this.#options = options
+    this.#shared = shared
   }
 
-  /** Reads every workspace and serves those that work. Call once, before anything else. */
+  /** The workspaces of another account. */
+  of(accountId: string): WorkspaceManager<Open> {
+    return new WorkspaceManager({ ...this.#options, accountId }, this.#shared)
+  }
+
+  /** The account that this workspace belongs to, whichever it is; undefined: it is not served. */
+  accountOf(workspaceId: string): string | undefined {
+    return this.#shared.served.get(workspaceId)?.workspace.accountId
+  }
+
+  /** Reads the workspaces of every account and serves those that work. Call once, before anything else. */
   async start(): Promise<void> {
     const { workspaces, unreadable } = await this.#options.rows.list()
     for (const { slug, reason } of unreadable) this.#options.onBroken(slug, new Error(reason))
@@ -79,14 +98,15 @@ export class WorkspaceManager<Open> {
         this.#options.onBroken(workspace.slug, error)
         return undefined
       })
-      this.#served.set(workspace.id, { workspace, open })
+      this.#shared.served.set(workspace.id, { workspace, open })
     }
     this.#publish()
   }
 
-  /** All workspaces, oldest first. */
+  /** All workspaces of the account, oldest first. */
   list(): readonly Workspace[] {
-    return [...this.#served.values()].map(({ workspace }) => workspace)
+    const all = [...this.#shared.served.values()].map(({ workspace }) => workspace)
+    return all.filter(({ accountId }) => accountId === this.#options.accountId)
   }
 
   /**
@@ -102,16 +122,12 @@ export class WorkspaceManager<Open> {
 
   /** The same, or undefined. */
   find(reference: string): Workspace | undefined {
-    for (const { workspace } of this.#served.values()) {
-      const { id, slug } = workspace
-      if (reference === id || reference === slug || reference === `${slug}-${id}`) return workspace
-    }
-    return undefined
+    return this.list().find(({ id, slug }) => [id, slug, `${slug}-${id}`].includes(reference))
   }
 
   /** The compiled workspace, undefined when it cannot be served. */
   opened(reference: string): Open | undefined {
-    return this.#served.get(this.get(reference).id)?.open
+    return this.#shared.served.get(this.get(reference).id)?.open
   }
 
   /** Makes a workspace, importing its source if it has one. */
@@ -155,7 +171,11 @@ export class WorkspaceManager<Open> {
   change(reference: string, change: WorkspaceChange, by: Origin = bySystem): Promise<Workspace> {
     const given = Object.entries(change).filter(([, value]) => value !== undefined)
     const action = given.length === 1 && change.tools !== undefined ? 'tools.switched' : 'workspace.changed'
-    return this.#inTurn(() => this.#replace(reference, (before) => applyChange(before, change), { action, by }))
+    const namesAddresses = [change.upstream, change.params, change.auth].some((value) => value !== undefined)
+    return this.#inTurn(async () => {
+      if (namesAddresses) refuseWiderReach(this.get(reference), by)
+      return this.#replace(reference, (before) => applyChange(before, change), { action, by })
+    })
   }
 
   /**
@@ -200,7 +220,10 @@ export class WorkspaceManager<Open> {
 
   /** Imports a document again or another one; without a source the URL of the last import is fetched again. */
   async import(reference: string, source: SourceSettings | undefined, by: Origin = bySystem): Promise<Workspace> {
-    const { id, document, reach } = this.get(reference)
+    const workspace = this.get(reference)
+    const { id, document, reach } = workspace
+    // The same URL again is where the operator has sent it; a new document names new servers.
+    if (source !== undefined) refuseWiderReach(workspace, by)
     const from = source ?? (document?.url === undefined ? undefined : { url: document.url })
     if (from === undefined) {
       throw new GatewayError('invalid_request', 'There is no URL to fetch again: give a URL, or the document itself.')
@@ -214,7 +237,7 @@ export class WorkspaceManager<Open> {
     return this.#inTurn(async () => {
       const before = this.get(reference)
       await this.#options.rows.delete(before.id, workspaceEvent('workspace.deleted', by, { before, after: undefined }))
-      this.#served.delete(before.id)
+      this.#shared.served.delete(before.id)
       this.#publish()
     })
   }
@@ -236,13 +259,13 @@ export class WorkspaceManager<Open> {
   }
 
   #serve(workspace: Workspace, open: Open): void {
-    this.#served.set(workspace.id, { workspace, open })
+    this.#shared.served.set(workspace.id, { workspace, open })
     this.#publish()
   }
 
   #publish(): void {
     const served: Open[] = []
-    for (const { open } of this.#served.values()) if (open !== undefined) served.push(open)
+    for (const { open } of this.#shared.served.values()) if (open !== undefined) served.push(open)
     this.#options.publish(served)
   }
 
@@ -260,10 +283,19 @@ export class WorkspaceManager<Open> {
   }
 
   #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
-    const turn = this.#lastChange.then(work)
-    this.#lastChange = turn.catch(() => undefined)
+    const turn = this.#shared.lastChange.then(work)
+    this.#shared.lastChange = turn.catch(() => undefined)
     return turn
   }
+}
+
+/** A person's addresses reach public networks only (PRODUCT.md, 13), so none is put where the operator's may reach further. */
+function refuseWiderReach({ reach }: Workspace, { actor }: Origin): void {
+  if (actor !== 'person' || reach === 'person') return
+  throw new GatewayError(
+    'forbidden',
+    'This workspace was made with the admin key, and may reach private addresses: only that key changes its addresses, credentials and document. Make a workspace of your own instead.',
+  )
 }
 
 /** Whether they differ in times only. */

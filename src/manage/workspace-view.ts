@@ -67,7 +67,9 @@ function viewInbound(inbound: InboundAuthSettings): unknown {
     ...(secret === undefined ? {} : { secret: SAVED }),
     ...(jwksUrl === undefined ? {} : { jwksUrl: withoutSecrets(jwksUrl) }),
   }))
-  return { ...inbound, jwt }
+  const { userinfo } = inbound
+  if (userinfo === undefined) return { ...inbound, jwt }
+  return { ...inbound, userinfo: { ...userinfo, userinfoUrl: withoutSecrets(userinfo.userinfoUrl) }, jwt }
 }
 
 function viewUpstreamAuth(auth: UpstreamAuthSettings): unknown {

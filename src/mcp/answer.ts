@@ -210,9 +210,16 @@ function toolResultJson(message: Request, handler: McpHandler, result: ToolResul
   return `{"resultType":"complete"${serverMeta(handler)},${json.slice(1)}`
 }
 
-function serverMeta(handler: McpHandler): string {
-  const { name, version } = handler.server
-  return `,"_meta":{"${META_SERVER_INFO}":{"name":${JSON.stringify(name)},"version":${JSON.stringify(version)}}}`
+/** Every modern answer repeats it, and a workspace describes itself with one object. */
+const knownMeta = new WeakMap<ServerDescription, string>()
+
+function serverMeta({ server }: McpHandler): string {
+  const known = knownMeta.get(server)
+  if (known !== undefined) return known
+  const { name, version } = server
+  const meta = `,"_meta":{"${META_SERVER_INFO}":{"name":${JSON.stringify(name)},"version":${JSON.stringify(version)}}}`
+  knownMeta.set(server, meta)
+  return meta
 }
 
 /** The list is never cut into pages, so a cursor cannot be one of ours. */

@@ -5,15 +5,23 @@ export interface ProtectedResource {
   readonly name: string
   /** Issuers that can be asked for a token. */
   readonly authorizationServers: readonly string[]
+  /** What a client asks for that was told of nothing closer. Default: none. */
+  readonly scopes?: readonly string[]
 }
 
 export const RESOURCE_METADATA_PATH = '/.well-known/oauth-protected-resource'
 
 /** The protected-resource metadata document (RFC 9728 §2). Without an authorization server the member is left out, as §2 asks of empty lists. */
-export function resourceMetadata({ resource, name, authorizationServers }: ProtectedResource): Record<string, unknown> {
+export function resourceMetadata({
+  resource,
+  name,
+  authorizationServers,
+  scopes = [],
+}: ProtectedResource): Record<string, unknown> {
   return {
     resource,
     ...(authorizationServers.length > 0 ? { authorization_servers: authorizationServers } : {}),
+    ...(scopes.length > 0 ? { scopes_supported: scopes } : {}),
     bearer_methods_supported: ['header'],
     resource_name: name,
   }

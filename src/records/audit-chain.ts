@@ -28,10 +28,12 @@ export const START: Link = { seq: 0, hash: '' }
  */
 export function hashOf(key: Uint8Array, row: Omit<AuditRow, 'hash'>): string {
   const { seq, at, action, outcome, actor, issuer, subject, target_kind, target_id, target } = row
-  const { detail, reason, client_address, request_id, count, previous_hash } = row
+  const { detail, reason, client_address, request_id, count, previous_hash, account_id, actor_name } = row
   const what = [action, outcome, target_kind, target_id, target, detail, reason, count]
   const who = [actor, issuer, subject, client_address, request_id]
-  return hmacSha256(key, JSON.stringify(['line', seq, at, ...what, ...who, previous_hash]))
+  // Lines of schema 4 have neither, and the hash that they had then: a list that is longer can be no such line's.
+  const whose = account_id === null && actor_name === null ? [] : [account_id, actor_name]
+  return hmacSha256(key, JSON.stringify(['line', seq, at, ...what, ...who, previous_hash, ...whose]))
 }
 
 /** The row that says where the chain begins and ends: without it nobody could tell that the last lines are missing. */

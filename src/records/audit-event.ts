@@ -16,6 +16,19 @@ export const AUDIT_ACTIONS = [
   'key.associated',
   'key.dissociated',
   'signing_key.rotated',
+  'account.created',
+  'account.renamed',
+  'account.deleted',
+  'person.created',
+  'person.invited',
+  'person.joined',
+  'person.changed',
+  'person.removed',
+  'person.signed_in',
+  'person.signed_out',
+  'invitation.withdrawn',
+  'password.changed',
+  'password.reset_issued',
   'access.denied',
 ] as const
 
@@ -24,13 +37,15 @@ export type AuditAction = (typeof AUDIT_ACTIONS)[number]
 export const AUDIT_OUTCOMES = ['ok', 'denied', 'failed'] as const
 
 /**
- * `admin_key`: whoever holds it, over `/api` or the CLI. `caller`: a verified credential, with issuer and subject. `config_file`:
+ * `admin_key`: whoever holds it, over `/api` or the CLI. `person`: one who has signed in. `caller`: a verified credential, with
+ * issuer and subject. `config_file`:
  * what `gatehouse.yaml` says at a start. `system`: the gateway by itself. `anonymous`: nobody knows.
  */
-export type Actor = 'admin_key' | 'caller' | 'config_file' | 'system' | 'anonymous'
+export type Actor = 'admin_key' | 'person' | 'caller' | 'config_file' | 'system' | 'anonymous'
 
 export const AUDIT_ACTORS = [
   'admin_key',
+  'person',
   'caller',
   'config_file',
   'system',
@@ -42,7 +57,10 @@ export interface Origin {
   readonly actor: Actor
   /** The issuer that vouched for a `caller`. */
   readonly issuer?: string | undefined
+  /** Of a `person` the id. */
   readonly subject?: string | undefined
+  /** The e-mail of a `person`. */
+  readonly name?: string | undefined
   readonly clientAddress?: string | undefined
   readonly requestId?: string | undefined
 }
@@ -52,7 +70,7 @@ export const byConfigFile: Origin = { actor: 'config_file' }
 
 /** What it was done to. */
 export interface AuditTarget {
-  readonly kind: 'workspace' | 'token' | 'key' | 'tool' | 'api' | 'gateway'
+  readonly kind: 'workspace' | 'token' | 'key' | 'tool' | 'api' | 'gateway' | 'account' | 'person' | 'invitation'
   readonly id?: string | undefined
   /** As people call it. */
   readonly label?: string | undefined
@@ -71,6 +89,8 @@ export type SettingValue = string | number | boolean | null
 export interface AuditEvent {
   readonly action: AuditAction
   readonly by: Origin
+  /** The account whose people may read it. Default: it is the installation's, for the operator only. */
+  readonly accountId?: string | undefined
   readonly target?: AuditTarget | undefined
   readonly changes?: readonly SettingChange[] | undefined
   /** Default: `ok`. */

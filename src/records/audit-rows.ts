@@ -28,6 +28,9 @@ export interface AuditLine {
   readonly count: number
   readonly previousHash: string
   readonly hash: string
+  readonly accountId?: string | undefined
+  /** A person's e-mail at that time. */
+  readonly actorName?: string | undefined
 }
 
 /** The line that follows `before`. Texts are bounded, and what looks like a credential is taken out once more. */
@@ -50,6 +53,8 @@ export function rowAfter(before: Link, event: AuditEvent, { key, at }: { key: Ui
     request_id: cut(by.requestId),
     count: event.count ?? 1,
     previous_hash: before.hash,
+    account_id: cut(event.accountId),
+    actor_name: shown(by.name),
   }
   return { ...row, hash: hashOf(key, row) }
 }
@@ -73,6 +78,8 @@ export function lineOf(row: AuditRow): AuditLine {
     count: row.count,
     previousHash: row.previous_hash,
     hash: row.hash,
+    accountId: row.account_id ?? undefined,
+    actorName: row.actor_name ?? undefined,
   }
 }
 

@@ -61,9 +61,12 @@ async function problemsOf(audit: Audit): Promise<string[]> {
 suite('the audit', () => {
   test('keeps who, what, to what and why, in the order in which it happened, each line with the hash of the one before', async () => {
     await using under = await openAudit()
-    const by = { actor: 'caller', issuer: 'https://idp.example', subject: 'ann', clientAddress: '192.0.2.1' } as const
+    const who = { issuer: 'https://idp.example', subject: 'ann', name: 'ann@example.com' } as const
+    const by = { actor: 'caller', clientAddress: '192.0.2.1', ...who } as const
     const changes = [{ setting: 'name', from: 'a', to: 'b' }]
-    await under.audit.append([event('Shop', { by, changes, outcome: 'denied', reason: 'no', count: 3 })])
+    await under.audit.append([
+      event('Shop', { by, accountId: 'a1', changes, outcome: 'denied', reason: 'no', count: 3 }),
+    ])
     const [begin, line] = await under.audit.read({})
     assert.deepEqual([begin?.action, begin?.seq, begin?.previousHash], ['audit.started', 1, ''])
     const { hash, ...rest } = line ?? { hash: '' }
@@ -72,6 +75,7 @@ suite('the audit', () => {
       ...{ seq: 2, at: 1000, action: 'workspace.changed', outcome: 'denied', actor: 'caller' },
       ...{ issuer: 'https://idp.example', subject: 'ann', clientAddress: '192.0.2.1', requestId: undefined },
       ...{ targetKind: 'workspace', targetId: 'w1', target: 'Shop', changes, reason: 'no', count: 3 },
+      ...{ accountId: 'a1', actorName: 'ann@example.com' },
       previousHash: begin?.hash,
     })
     assert.equal(under.seen.length, 2)
@@ -116,6 +120,16 @@ suite('verify names', () => {
   const cases = [
     { name: 'nothing in a whole audit', sql: 'select 1', problems: [] },
     { name: 'a changed line', sql: `update audit set subject = 'somebody' where seq = 3`, problems: ['changed 3'] },
+    {
+      name: 'a line that was given to an account',
+      sql: `update audit set account_id = 'a' where seq = 3`,
+      problems: ['changed 3'],
+    },
+    {
+      name: 'a line with another name',
+      sql: `update audit set actor_name = 'a' where seq = 3`,
+      problems: ['changed 3'],
+    },
     { name: 'a changed hash', sql: `update audit set hash = 'x' where seq = 3`, problems: ['changed 3'] },
     { name: 'a removed line', sql: 'delete from audit where seq = 3', problems: ['missing 3-3'] },
     { name: 'removed first lines', sql: 'delete from audit where seq < 3', problems: ['missing 1-2'] },
@@ -128,12 +142,12 @@ suite('verify names', () => {
     },
     {
       name: 'an appended line',
-      sql: 'insert into audit select 7, at, action, outcome, actor, issuer, subject, target_kind, target_id, target, detail, reason, client_address, request_id, count, hash, hash from audit where seq = 6',
+      sql: 'insert into audit select 7, at, action, outcome, actor, issuer, subject, target_kind, target_id, target, detail, reason, client_address, request_id, count, hash, hash, account_id, actor_name from audit where seq = 6',
       problems: ['changed 7', 'added 7-7'],
     },
     {
       name: 'a line before the first',
-      sql: 'insert into audit select 0, at, action, outcome, actor, issuer, subject, target_kind, target_id, target, detail, reason, client_address, request_id, count, hash, hash from audit where seq = 6',
+      sql: 'insert into audit select 0, at, action, outcome, actor, issuer, subject, target_kind, target_id, target, detail, reason, client_address, request_id, count, hash, hash, account_id, actor_name from audit where seq = 6',
       problems: ['added 0'],
     },
     { name: 'an emptied audit', sql: 'delete from audit', problems: ['missing 1-6'] },

@@ -23,7 +23,11 @@ export type Denial = Pick<
   | 'issuer'
   | 'subject'
   | 'clientAddress'
->
+> & {
+  /** Who it was, where more is known than a record holds. */
+  readonly by?: Origin | undefined
+  readonly accountId?: string | undefined
+}
 
 export interface DenialsOptions {
   readonly append: (events: readonly AuditEvent[]) => Promise<void>
@@ -53,8 +57,22 @@ export class Denials {
   note(denial: Denial): void {
     const { requestId, code, workspaceId, workspace, issuer, subject, clientAddress } = denial
     const [tool, method, detail] = [denial.tool, denial.method, denial.detail].map((text) => text?.slice(0, TEXT_MAX))
-    const noted = { requestId, code, detail, workspaceId, workspace, tool, method, issuer, subject, clientAddress }
-    const kind = JSON.stringify([code, workspaceId, tool, issuer, subject, clientAddress])
+    const { by, accountId } = denial
+    const noted = {
+      by,
+      accountId,
+      requestId,
+      code,
+      detail,
+      workspaceId,
+      workspace,
+      tool,
+      method,
+      issuer,
+      subject,
+      clientAddress,
+    }
+    const kind = JSON.stringify([code, workspaceId, tool, issuer, subject ?? by?.actor, clientAddress, accountId])
     const isOfMany = !this.#waiting.has(kind) && !this.#hasRoom()
     const key = isOfMany ? `${code}` : kind
     const known = this.#waiting.get(key)
@@ -100,9 +118,13 @@ function eventOf({ denial, count, isOfMany }: { denial: Denial; count: number; i
   const what = { action: 'access.denied', outcome: 'denied', count } as const
   if (isOfMany) return { ...what, by: { actor: 'anonymous' }, reason: `${code} (of many callers together)` }
   const { issuer, subject, clientAddress, requestId } = denial
+  const { accountId } = denial
+  if (denial.by !== undefined) {
+    return { ...what, by: denial.by, accountId, target: targetOf(denial), reason: reasonOf(code, detail) }
+  }
   const actor: Origin['actor'] = subject === undefined || subject === 'anonymous' ? 'anonymous' : 'caller'
   const by = { actor, issuer, subject: actor === 'caller' ? subject : undefined, clientAddress, requestId }
-  return { ...what, by, target: targetOf(denial), reason: reasonOf(code, detail) }
+  return { ...what, by, accountId, target: targetOf(denial), reason: reasonOf(code, detail) }
 }
 
 /** No colon: `invalid_token: …` would look like a token with its value, and be taken out. */

@@ -23,8 +23,48 @@ export interface RecordInProgress {
 
 /** Starts the one line that a request leaves in the log. `now` gives milliseconds since the epoch. */
 export function startRecord(exchange: RecordedExchange, write: WriteRecord, now: () => number): RecordInProgress {
-  // All fields from the start and in one order: the object keeps one shape on the hot path.
-  const line: { -readonly [Field in keyof RecordLine]: RecordLine[Field] } = {
+  return new RequestRecord(exchange, write, now)
+}
+
+type Line = { -readonly [Field in keyof RecordLine]: RecordLine[Field] }
+
+/** A class, since it has a life, and every request makes one: three closures would be four objects more. */
+class RequestRecord implements RecordInProgress {
+  readonly #line: Line
+  readonly #write: WriteRecord
+  readonly #now: () => number
+  #hasEnded = false
+
+  constructor(exchange: RecordedExchange, write: WriteRecord, now: () => number) {
+    this.#line = emptyLine(exchange)
+    this.#write = write
+    this.#now = now
+  }
+
+  set(fields: Partial<RecordLine>): void {
+    Object.assign(this.#line, fields)
+  }
+
+  fail(error: unknown): void {
+    Object.assign(this.#line, failureFields(error))
+  }
+
+  end(status: number | undefined): void {
+    if (this.#hasEnded) return
+    this.#hasEnded = true
+    const line = this.#line
+    line.status = status
+    line.durationMs = Math.max(0, this.#now() - line.at)
+    if (line.code === undefined && line.outcome === 'ok' && status !== undefined && status >= 400) {
+      line.outcome = outcomeOfStatus(status)
+    }
+    this.#write(line)
+  }
+}
+
+/** All fields from the start and in one order: the object keeps one shape on the hot path. */
+function emptyLine(exchange: RecordedExchange): Line {
+  return {
     requestId: exchange.requestId,
     kind: 'request',
     at: exchange.startedAt,
@@ -46,25 +86,6 @@ export function startRecord(exchange: RecordedExchange, write: WriteRecord, now:
     status: undefined,
     upstreamStatus: undefined,
     upstreamMs: undefined,
-  }
-  let hasEnded = false
-  return {
-    set(fields) {
-      Object.assign(line, fields)
-    },
-    fail(error) {
-      Object.assign(line, failureFields(error))
-    },
-    end(status) {
-      if (hasEnded) return
-      hasEnded = true
-      line.status = status
-      line.durationMs = Math.max(0, now() - exchange.startedAt)
-      if (line.code === undefined && line.outcome === 'ok' && status !== undefined && status >= 400) {
-        line.outcome = outcomeOfStatus(status)
-      }
-      write(line)
-    },
   }
 }
 

@@ -24,6 +24,8 @@ export function exampleAuditRow(seq: number, changes: Partial<AuditRow> = {}): A
     count: 1,
     previous_hash: `h${seq - 1}`,
     hash: `h${seq}`,
+    account_id: null,
+    actor_name: null,
     ...changes,
   }
 }

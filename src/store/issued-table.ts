@@ -14,8 +14,12 @@ export function issuedTable(database: Kysely<Tables>, client: SqliteClient): Iss
       if (ids.length === 0) return []
       return database.selectFrom('issued_workspaces').selectAll().where('issued_id', 'in', ids).execute()
     },
-    async list({ kind, workspaceId, limit }) {
-      let query = database.selectFrom('issued').selectAll('issued').where('kind', '=', kind)
+    async list({ accountId, kind, workspaceId, limit }) {
+      let query = database
+        .selectFrom('issued')
+        .selectAll('issued')
+        .where('account_id', '=', accountId)
+        .where('kind', '=', kind)
       if (workspaceId !== undefined) {
         query = query
           .innerJoin('issued_workspaces', 'issued_workspaces.issued_id', 'issued.id')

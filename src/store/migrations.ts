@@ -11,6 +11,7 @@ interface Migration {
 // Comparisons, not `in (…)`: SQLite builds a table of such a list for every row, which took half the time of an insert.
 const IS_RECORD_KIND = `kind = 'request' or kind = 'login' or kind = 'refresh'`
 const IS_OUTCOME = `outcome = 'ok' or outcome = 'tool_error' or outcome = 'denied' or outcome = 'failed'`
+const IS_ROLE = `role = 'owner' or role = 'admin' or role = 'developer' or role = 'viewer'`
 
 const MIGRATIONS: readonly Migration[] = [
   {
@@ -143,6 +144,89 @@ const MIGRATIONS: readonly Migration[] = [
     ],
   },
   {
+    version: 5,
+    statements: [
+      `create table people (
+        id text primary key not null,
+        email text not null unique,
+        name text not null,
+        password_hash text not null,
+        created_at integer not null
+      ) strict`,
+      `create table members (
+        account_id text not null references accounts (id),
+        person_id text not null references people (id) on delete cascade,
+        role text not null check (${IS_ROLE}),
+        joined_at integer not null,
+        disabled_at integer,
+        primary key (account_id, person_id)
+      ) strict, without rowid`,
+      `create index members_person on members (person_id)`,
+      `create table sign_ins (
+        token_hash text primary key not null,
+        person_id text not null references people (id) on delete cascade,
+        created_at integer not null,
+        last_seen_at integer not null,
+        expires_at integer not null
+      ) strict, without rowid`,
+      `create index sign_ins_person on sign_ins (person_id, created_at)`,
+      `create table invitations (
+        id text primary key not null,
+        account_id text not null references accounts (id) on delete cascade,
+        person_id text references people (id) on delete cascade,
+        email text not null,
+        role text not null check (${IS_ROLE}),
+        code_hash text not null unique,
+        created_at integer not null,
+        expires_at integer not null
+      ) strict`,
+      `create index invitations_account on invitations (account_id, created_at)`,
+      `create index issued_account on issued (account_id, kind, created_at)`,
+      // Until now there was one account, so what has a workspace is that one's.
+      `alter table records add column account_id text`,
+      `update records set account_id = (select id from accounts) where workspace_id is not null`,
+      `create index records_account on records (account_id, seq)`,
+      // No line is changed: the chain would break. What stands there already is the installation's.
+      `alter table audit add column account_id text`,
+      `alter table audit add column actor_name text`,
+      `create index audit_account on audit (account_id, seq)`,
+      // A slug is taken within its account only, or one account could feel for the slugs of another. SQLite drops no such
+      // constraint, so the table is made again; what refers to it is kept aside, as a drop would delete it too.
+      `create table kept_openings as select * from issued_workspaces`,
+      `drop table issued_workspaces`,
+      `alter table workspaces rename to workspaces_before`,
+      `create table workspaces (
+        id text primary key not null,
+        account_id text not null,
+        slug text not null,
+        name text not null,
+        kept_by text not null check (kept_by in ('file', 'api')),
+        reach text not null check (reach in ('operator', 'person')),
+        sealed_settings text not null,
+        tools text not null,
+        sealed_document_url text,
+        document_text text,
+        document_imported_at integer,
+        created_at integer not null,
+        updated_at integer not null,
+        unique (account_id, slug)
+      ) strict`,
+      `insert into workspaces select id, account_id, slug, name, kept_by, reach, sealed_settings, tools,
+        sealed_document_url, document_text, document_imported_at, created_at, updated_at from workspaces_before`,
+      `drop table workspaces_before`,
+      `create table issued_workspaces (
+        issued_id text not null references issued (id) on delete cascade,
+        workspace_id text not null references workspaces (id) on delete cascade,
+        is_default integer not null check (is_default in (0, 1)),
+        primary key (issued_id, workspace_id)
+      ) strict, without rowid`,
+      `insert into issued_workspaces select issued_id, workspace_id, is_default from kept_openings`,
+      `drop table kept_openings`,
+      `create index issued_workspaces_workspace on issued_workspaces (workspace_id)`,
+      `create unique index issued_workspaces_default on issued_workspaces (workspace_id) where is_default = 1`,
+    ],
+  },
+  {
     version: 6,
     statements: [
       `create table oauth_items (
@@ -169,6 +253,11 @@ const MIGRATIONS: readonly Migration[] = [
     ],
   },
 ]
+
+/** What brings an empty database to this version. For tests of what comes after. */
+export function statementsUpTo(version: number): readonly string[] {
+  return MIGRATIONS.filter((migration) => migration.version <= version).flatMap(({ statements }) => statements)
+}
 
 /** The schema that this program knows. */
 export const SCHEMA_VERSION = MIGRATIONS.reduce((newest, { version }) => Math.max(newest, version), 0)

@@ -30,5 +30,28 @@ export const RECORD_COLUMNS = [
  * costs the collection of garbage less than a row of twenty-one values. A number that is not finite becomes null.
  */
 export function recordText(row: NewRecordRow): string {
-  return JSON.stringify(RECORD_COLUMNS.map((column) => row[column]))
+  // One by one: read by their names from a list, they cost twice as much.
+  return JSON.stringify([
+    row.request_id,
+    row.kind,
+    row.at,
+    row.duration_ms,
+    row.outcome,
+    row.code,
+    row.detail,
+    row.workspace_id,
+    row.workspace,
+    row.method,
+    row.tool,
+    row.arguments,
+    row.issuer,
+    row.subject,
+    row.client,
+    row.session,
+    row.protocol_version,
+    row.client_address,
+    row.status,
+    row.upstream_status,
+    row.upstream_ms,
+  ])
 }

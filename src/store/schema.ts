@@ -6,6 +6,10 @@ import type { ErrorCode } from '../errors.ts'
 export interface Tables {
   meta: MetaRow
   accounts: AccountRow
+  people: PersonRow
+  members: MemberRow
+  sign_ins: SignInRow
+  invitations: InvitationRow
   workspaces: WorkspaceRow
   records: RecordsTable
   signing_keys: SigningKeyRow
@@ -28,6 +32,47 @@ export interface AccountRow {
   readonly slug: string
   readonly name: string
   readonly created_at: number
+}
+
+/** A human who signs in. */
+export interface PersonRow {
+  readonly id: string
+  /** Trimmed and in lower case. */
+  readonly email: string
+  readonly name: string
+  /** PHC text of argon2id. */
+  readonly password_hash: string
+  readonly created_at: number
+}
+
+/** That a person belongs to an account. */
+export interface MemberRow {
+  readonly account_id: string
+  readonly person_id: string
+  readonly role: 'owner' | 'admin' | 'developer' | 'viewer'
+  readonly joined_at: number
+  readonly disabled_at: number | null
+}
+
+/** That a person has signed in. Of the session's token only the hash is here. */
+export interface SignInRow {
+  readonly token_hash: string
+  readonly person_id: string
+  readonly created_at: number
+  readonly last_seen_at: number
+  readonly expires_at: number
+}
+
+/** A one-time code that makes its holder a member of an account or, with a person, sets that person's password anew. */
+export interface InvitationRow {
+  readonly id: string
+  readonly account_id: string
+  readonly person_id: string | null
+  readonly email: string
+  readonly role: MemberRow['role']
+  readonly code_hash: string
+  readonly created_at: number
+  readonly expires_at: number
 }
 
 /** A key that tokens are signed with. A retired one signs no more, so its private half is gone. */
@@ -107,12 +152,14 @@ export interface RecordsTable {
   readonly status: number | null
   readonly upstream_status: number | null
   readonly upstream_ms: number | null
+  /** The workspace's, looked up when the line is written. */
+  readonly account_id: string | null
 }
 
 /** A record as it is read back. */
 export type RecordRow = Selectable<RecordsTable>
 /** A record that has no place in the order yet. Every column has to be given: a missing one would be NULL in silence. */
-export type NewRecordRow = Omit<RecordRow, 'seq'>
+export type NewRecordRow = Omit<RecordRow, 'seq' | 'account_id'>
 
 /** One line of the audit. `hash` covers every other column, `previous_hash` among them. */
 export interface AuditRow {
@@ -135,6 +182,10 @@ export interface AuditRow {
   readonly count: number
   readonly previous_hash: string
   readonly hash: string
+  /** Null: the line is the installation's, for its operator only. */
+  readonly account_id: string | null
+  /** A person's e-mail at that time. */
+  readonly actor_name: string | null
 }
 
 /** Where the audit begins (after the last line that retention has deleted) and where it ends. */

@@ -25,6 +25,7 @@ export function auditTable(database: Kysely<Tables>): AuditTable {
     async read(filter) {
       const oldestFirst = filter.after !== undefined && filter.before === undefined
       let query = database.selectFrom('audit').selectAll().limit(filter.limit)
+      if (filter.accountId !== undefined) query = query.where('account_id', '=', filter.accountId)
       if (filter.action !== undefined) query = query.where('action', '=', filter.action)
       if (filter.outcome !== undefined) query = query.where('outcome', '=', filter.outcome)
       if (filter.actor !== undefined) query = query.where('actor', '=', filter.actor)

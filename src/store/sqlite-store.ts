@@ -3,6 +3,7 @@ import { randomId } from '../crypto/random.ts'
 import { inTransaction, issuedChanges, issuedTable } from './issued-table.ts'
 import { migrate } from './migrations.ts'
 import { oauthItemTable } from './oauth-items-sqlite.ts'
+import { accountTable, peopleTables } from './people-tables.ts'
 import { RECORD_COLUMNS } from './record-text.ts'
 import type { Tables } from './schema.ts'
 import { auditTable } from './sqlite-audit.ts'
@@ -10,7 +11,11 @@ import { SqliteClient } from './sqlite-client.ts'
 import { sqliteDialect } from './sqlite-dialect.ts'
 import type { ChangeTables, MetaTable, RecordTable, SigningKeyTable, Store, WorkspaceTable } from './store.ts'
 
-const APPEND_RECORD = `insert into records (${RECORD_COLUMNS.join(', ')}) values (${RECORD_COLUMNS.map(() => '?').join(', ')})`
+// The account is looked up here, off the request's thread: a request knows its workspace, and that is enough.
+const WORKSPACE_PLACE = RECORD_COLUMNS.indexOf('workspace_id') + 1
+const APPEND_RECORD = `insert into records (${RECORD_COLUMNS.join(', ')}, account_id)
+  values (${RECORD_COLUMNS.map((_column, index) => `?${index + 1}`).join(', ')},
+    (select account_id from workspaces where id = ?${WORKSPACE_PLACE}))`
 
 /**
  * The store in `gatehouse.db` of a folder, which is made when it is missing.
@@ -27,9 +32,6 @@ export async function openSqliteStore(options: { readonly folder: string }): Pro
     await tables.meta.keepFirst('installation_id', randomId(16))
     return {
       ...tables,
-      accounts: {
-        list: () => database.selectFrom('accounts').selectAll().orderBy('created_at').orderBy('id').execute(),
-      },
       records: recordTable(database, client),
       issued: issuedTable(database, client),
       oauthItems: oauthItemTable(database),
@@ -46,6 +48,8 @@ export async function openSqliteStore(options: { readonly folder: string }): Pro
 function changeTables(database: Kysely<Tables>): ChangeTables {
   return {
     meta: metaTable(database),
+    accounts: accountTable(database),
+    ...peopleTables(database),
     workspaces: workspaceTable(database),
     issued: issuedChanges(database),
     signingKeys: signingKeyTable(database),
@@ -120,6 +124,7 @@ function recordTable(database: Kysely<Tables>, client: SqliteClient): RecordTabl
     async read(filter) {
       const oldestFirst = filter.after !== undefined && filter.before === undefined
       let query = database.selectFrom('records').selectAll().limit(filter.limit)
+      if (filter.accountId !== undefined) query = query.where('account_id', '=', filter.accountId)
       if (filter.workspaceId !== undefined) query = query.where('workspace_id', '=', filter.workspaceId)
       if (filter.kind !== undefined) query = query.where('kind', '=', filter.kind)
       if (filter.outcome !== undefined) query = query.where('outcome', '=', filter.outcome)

@@ -5,6 +5,7 @@ import { GatewayError } from '../errors.ts'
 import { auditContract } from './audit-contract.ts'
 import { checkKey } from './check-key.ts'
 import { issuedContract } from './issued-contract.ts'
+import { peopleContract } from './people-contract.ts'
 import { recordText } from './record-text.ts'
 import type { NewRecordRow, WorkspaceRow } from './schema.ts'
 import type { Store } from './store.ts'
@@ -73,7 +74,7 @@ export function exampleRecord(requestId: string, changes: Partial<NewRecordRow> 
 export function storeContract(name: string, open: () => Promise<StoreUnderTest>): void {
   suite(`${name} keeps the contract of a store:`, () => {
     metaContract(open)
-    accountContract(open)
+    peopleContract(open)
     workspaceContract(open)
     recordContract(open)
     auditContract(open)
@@ -108,17 +109,6 @@ function metaContract(open: () => Promise<StoreUnderTest>): void {
   })
 }
 
-function accountContract(open: () => Promise<StoreUnderTest>): void {
-  test('there is one account from the first start, and it stays the same', async () => {
-    await using under = await open()
-    const [account, ...more] = await under.store.accounts.list()
-    assert.deepEqual(more, [])
-    assert.match(account?.id ?? '', /^[0-9a-f]{16}$/)
-    assert.deepEqual({ slug: account?.slug, name: account?.name }, { slug: 'default', name: 'Default' })
-    assert.deepEqual(await (await under.reopen()).accounts.list(), [account])
-  })
-}
-
 function workspaceContract(open: () => Promise<StoreUnderTest>): void {
   test('a workspace comes back column by column after a restart', async () => {
     await using under = await open()
@@ -134,7 +124,7 @@ function workspaceContract(open: () => Promise<StoreUnderTest>): void {
     assert.deepEqual(await (await under.reopen()).workspaces.list(), [full, bare])
   })
 
-  test('a slug or an id that is taken is a conflict and changes nothing', async () => {
+  test('a slug that is taken in its account, or an id, is a conflict and changes nothing', async () => {
     await using under = await open()
     const row = exampleWorkspaceRow('one')
     await under.store.workspaces.insert(row)
@@ -147,6 +137,10 @@ function workspaceContract(open: () => Promise<StoreUnderTest>): void {
       hasCode('conflict'),
     )
     assert.deepEqual(await under.store.workspaces.list(), [row])
+    // Another account may call one of its own so: nobody can feel for the names of others.
+    const theirs = exampleWorkspaceRow('two', { slug: row.slug, account_id: 'another' })
+    await under.store.workspaces.insert(theirs)
+    assert.deepEqual(await under.store.workspaces.list(), [row, theirs])
   })
 
   test('an update changes its row only, and neither account, slug nor creation time', async () => {
@@ -183,9 +177,22 @@ function recordContract(open: () => Promise<StoreUnderTest>): void {
     await under.store.records.append([recordText(full), recordText(bare)])
     const rows = await (await under.reopen()).records.read({ limit: 10 })
     assert.deepEqual(rows, [
-      { seq: 1, ...full },
-      { seq: 2, ...bare },
+      { seq: 1, ...full, account_id: null },
+      { seq: 2, ...bare, account_id: null },
     ])
+  })
+
+  test('a line is kept with the account of its workspace, and read by it, also when the workspace is gone', async () => {
+    await using under = await open()
+    const { records, workspaces } = under.store
+    await workspaces.insert(exampleWorkspaceRow('w1', { account_id: 'ours' }))
+    await workspaces.insert(exampleWorkspaceRow('w2', { account_id: 'theirs' }))
+    const none = exampleRecord('c', { workspace_id: null })
+    await records.append([exampleRecord('a'), exampleRecord('b', { workspace_id: 'w2' }), none, exampleRecord('d')])
+    await workspaces.delete('w1')
+    const ids = async (accountId: string) =>
+      (await records.read({ accountId, limit: 9 })).map((row) => row.request_id).join('')
+    assert.deepEqual([await ids('ours'), await ids('theirs'), await ids('')], ['ad', 'b', ''])
   })
 
   test('a batch with a bad row is refused whole', async () => {

@@ -3,9 +3,13 @@ import type {
   AccountRow,
   AuditChainRow,
   AuditRow,
+  InvitationRow,
   IssuedRow,
   IssuedWorkspaceRow,
+  MemberRow,
+  PersonRow,
   RecordRow,
+  SignInRow,
   SigningKeyRow,
   WorkspaceRow,
 } from './schema.ts'
@@ -17,7 +21,6 @@ import type {
  * what is said at the call. Every engine runs `store-contract.ts`.
  */
 export interface Store extends ChangeTables {
-  readonly accounts: AccountTable
   readonly records: RecordTable
   readonly issued: IssuedTable
   /** What the authorization server keeps. */
@@ -34,6 +37,11 @@ export interface Store extends ChangeTables {
 /** What a change may touch together with the line of the audit that tells of it. */
 export interface ChangeTables {
   readonly meta: MetaTable
+  readonly accounts: AccountTable
+  readonly people: PersonTable
+  readonly members: MemberTable
+  readonly signIns: SignInTable
+  readonly invitations: InvitationTable
   readonly workspaces: WorkspaceTable
   readonly issued: IssuedChanges
   readonly signingKeys: SigningKeyTable
@@ -50,6 +58,70 @@ export interface MetaTable {
 export interface AccountTable {
   /** In the order in which they were made. There is always one. */
   list(): Promise<AccountRow[]>
+  /** @throws GatewayError `conflict` when the id or the slug is taken. */
+  insert(row: AccountRow): Promise<void>
+  /** False: there is no such account. */
+  rename(id: string, name: string): Promise<boolean>
+  /**
+   * Deletes it with its members, invitations and credentials. False: there was none.
+   *
+   * @throws GatewayError `conflict` while it has workspaces.
+   */
+  delete(id: string): Promise<boolean>
+}
+
+export interface PersonTable {
+  find(id: string): Promise<PersonRow | undefined>
+  findByEmail(email: string): Promise<PersonRow | undefined>
+  isEmpty(): Promise<boolean>
+  /** @throws GatewayError `conflict` when the id or the e-mail is taken. */
+  insert(row: PersonRow): Promise<void>
+  /** False: there is no such person. */
+  setPassword(id: string, passwordHash: string): Promise<boolean>
+  /** With memberships, sign-ins and invitations. False: there was none. */
+  delete(id: string): Promise<boolean>
+}
+
+/** A member with what people see of each other. */
+export interface MemberView extends MemberRow {
+  readonly email: string
+  readonly name: string
+}
+
+export interface MemberTable {
+  ofPerson(personId: string): Promise<MemberRow[]>
+  /** In the order in which they came. */
+  ofAccount(accountId: string): Promise<MemberView[]>
+  /** @throws GatewayError `conflict` for one who is a member. */
+  insert(row: MemberRow): Promise<void>
+  /** Puts role and `disabled_at` in place. False: there is no such member. */
+  update(row: Pick<MemberRow, 'account_id' | 'person_id' | 'role' | 'disabled_at'>): Promise<boolean>
+  /** False: there was no such member. */
+  delete(row: Pick<MemberRow, 'account_id' | 'person_id'>): Promise<boolean>
+}
+
+export interface SignInTable {
+  find(tokenHash: string): Promise<SignInRow | undefined>
+  /** Ends the person's oldest, so that at most `keep` are left with this one. */
+  insert(row: SignInRow, options: { readonly keep: number }): Promise<void>
+  seen(tokenHash: string, at: number): Promise<void>
+  delete(tokenHash: string): Promise<boolean>
+  /** All of a person but the one with this hash. */
+  deleteOf(personId: string, except?: string): Promise<void>
+  /** Deletes what has ended by `endedBy` or was last seen at `idleSince` or earlier. Gives how many. */
+  deleteEnded(options: { readonly endedBy: number; readonly idleSince: number }): Promise<number>
+}
+
+export interface InvitationTable {
+  findByCode(codeHash: string): Promise<InvitationRow | undefined>
+  /** In the order in which they were made. */
+  ofAccount(accountId: string): Promise<InvitationRow[]>
+  insert(row: InvitationRow): Promise<void>
+  /** False: there was no such invitation. */
+  delete(row: Pick<InvitationRow, 'account_id' | 'id'>): Promise<boolean>
+  /** Those to this address of this account. */
+  deleteTo(row: Pick<InvitationRow, 'account_id' | 'email'>): Promise<void>
+  deleteEnded(options: { readonly endedBy: number }): Promise<number>
 }
 
 export interface SigningKeyTable {
@@ -91,6 +163,7 @@ export interface IssuedChanges {
 
 /** Every field that is set must match. */
 export interface IssuedFilter {
+  readonly accountId: string
   readonly kind: IssuedRow['kind']
   readonly workspaceId?: string | undefined
   readonly limit: number
@@ -105,7 +178,7 @@ export interface IssuedUse {
 export interface WorkspaceTable {
   /** In the order in which they were made. */
   list(): Promise<WorkspaceRow[]>
-  /** @throws GatewayError `conflict` when the id or the slug is taken. */
+  /** @throws GatewayError `conflict` when the id, or the slug in its account, is taken. */
   insert(row: WorkspaceRow): Promise<void>
   /** Replaces everything but id, account, slug and creation time. False: there is no such row. */
   update(row: WorkspaceRow): Promise<boolean>
@@ -144,6 +217,7 @@ export interface AuditTable {
 
 /** Every field that is set must match. `before` and `after` are places, exclusive; `since` is a time, inclusive. */
 export interface AuditFilter {
+  readonly accountId?: string | undefined
   readonly action?: string | undefined
   readonly outcome?: AuditRow['outcome'] | undefined
   readonly actor?: string | undefined
@@ -159,6 +233,7 @@ export interface AuditFilter {
 
 /** Every field that is set must match. `before` and `after` are exclusive. */
 export interface RecordFilter {
+  readonly accountId?: string | undefined
   readonly workspaceId?: string | undefined
   readonly kind?: RecordRow['kind'] | undefined
   readonly outcome?: RecordRow['outcome'] | undefined

@@ -17,6 +17,8 @@ export interface SigningKeysOptions {
   readonly keyring: Keyring
   /** Milliseconds since the epoch. */
   readonly now: () => number
+  /** How long a retired key is published at least: tokens that nobody has noted, of the authorization server. Default: 0. */
+  readonly unnotedMs?: number | undefined
 }
 
 /** A key whose public half is published. */
@@ -31,6 +33,8 @@ interface KnownKey extends PublishedKey {
   readonly publicJwk: JWK
   readonly publicKey: CryptoKey
 }
+
+const namedKey = z.object({ kid: z.string() })
 
 /** What public halves are published as; anything else in a JWK stays here. */
 const publicHalf = z.object({ kty: z.literal('EC'), crv: z.literal('P-256'), x: z.string(), y: z.string() })
@@ -82,6 +86,31 @@ export class SigningKeys {
     return { kid, token: await new SignJWT(claims).setProtectedHeader(header).sign(key) }
   }
 
+  /** The key that signs now. Only once it is `ready`. */
+  get signer(): { readonly kid: string } {
+    if (this.#signer === undefined) throw noSigner()
+    return { kid: this.#signer.kid }
+  }
+
+  /** Makes the key that signs, or opens it. */
+  async ready(): Promise<void> {
+    await this.#inTurn(() => this.#currentSigner())
+  }
+
+  /**
+   * The signature of the first two parts of a JWT, as RFC 7518 §3.4 has it, by the key that its header names.
+   *
+   * @throws GatewayError `unavailable` when another key has taken its place meanwhile: trying again helps.
+   */
+  async signBytes(signingInput: Uint8Array): Promise<Uint8Array> {
+    const { kid, key } = await this.#inTurn(() => this.#currentSigner())
+    const [header = ''] = Buffer.from(signingInput).toString('latin1').split('.', 1)
+    const named = namedKey.parse(JSON.parse(Buffer.from(header, 'base64url').toString('utf8')))
+    if (named.kid !== kid) throw new GatewayError('unavailable', 'The signing key has changed. Try again.')
+    const signature = await crypto.subtle.sign({ name: 'ECDSA', hash: 'SHA-256' }, key, Buffer.from(signingInput))
+    return new Uint8Array(signature)
+  }
+
   /**
    * Signs with a new key from now on. The one before can sign no more, and is published as long as tokens need it.
    * Resolves once the new key is on disk, where `keep` puts it.
@@ -102,7 +131,7 @@ export class SigningKeys {
     // Opened at the first token and not at the start: verifying goes on when a sealed row was tampered with.
     else this.#signer = { kid: row.kid, key: await privateKey(row.kid, row.sealed_private_jwk, this.#options.keyring) }
     if (this.#signer !== undefined) return this.#signer
-    throw new GatewayError('internal', 'Internal error', { cause: 'there is no signing key' })
+    throw noSigner()
   }
 
   async #make(keep: KeepKey = this.#keep): Promise<KnownKey> {
@@ -137,12 +166,13 @@ export class SigningKeys {
 
   /** A retired key goes when no token needs it any more: none that lives, and none that never ends. */
   async #dropEnded(): Promise<void> {
-    const { store, now } = this.#options
+    const { store, now, unnotedMs = 0 } = this.#options
     const needs = new Map((await store.issued.needsOfKeys()).map(({ kid, until }) => [kid, until]))
     for (const { kid, retiredAt } of this.#known.values()) {
       const until = needs.get(kid)
-      const isNeeded = until === null || (until !== undefined && until > now())
-      if (retiredAt === undefined || isNeeded) continue
+      if (retiredAt === undefined) continue
+      const isNeeded = until === null || (until !== undefined && until > now()) || retiredAt + unnotedMs > now()
+      if (isNeeded) continue
       await store.signingKeys.delete(kid)
       this.#known.delete(kid)
     }
@@ -153,6 +183,10 @@ export class SigningKeys {
     this.#lastChange = turn.catch(() => undefined)
     return turn
   }
+}
+
+function noSigner(): GatewayError {
+  return new GatewayError('internal', 'Internal error', { cause: 'there is no signing key' })
 }
 
 async function knownKey(row: SigningKeyRow): Promise<KnownKey> {

@@ -13,16 +13,6 @@ export interface UpstreamRequest {
   readonly body?: string | Uint8Array | undefined
 }
 
-/** What the API answered. */
-export interface UpstreamAnswer {
-  readonly status: number
-  /** As it was sent, empty when it was not. */
-  readonly contentType: string
-  readonly headers: OutgoingResponse['headers']
-  readonly body: Buffer
-  readonly durationMs: number
-}
-
 /** Where an API is: parsed once, called often. */
 export interface ApiServer {
   readonly origin: string
@@ -42,8 +32,6 @@ export interface HttpApiCall {
   readonly reach: Reach
   readonly requestId: string
   readonly signal?: CancelSignal | undefined
-  /** Milliseconds. */
-  readonly now: () => number
 }
 
 const OURS = { Accept: 'application/json, */*;q=0.5', 'User-Agent': 'gatehouse' } as const
@@ -57,11 +45,10 @@ const CLIMBS = /(?:^|[/\\]|%2f|%5c)(?:\.|%2e){1,2}(?:$|[/\\?;]|%2f|%5c)/i
  *
  * @throws GatewayError `unsafe_value` for a path that leaves its place, and the egress's own.
  */
-export async function callHttpApi(call: HttpApiCall): Promise<UpstreamAnswer> {
-  const { egress, request, credential, now } = call
+export function callHttpApi(call: HttpApiCall): Promise<OutgoingResponse> {
+  const { request, credential } = call
   const headers = mergeHeaders(OURS, request.headers, { 'X-Request-Id': call.requestId }, credential.headers)
-  const startedAt = now()
-  const response = await egress.send({
+  return call.egress.send({
     method: request.method,
     origin: call.server.origin,
     path: withQueryKeys(joinPath(call.server.basePath, request.path), credential.query),
@@ -73,9 +60,6 @@ export async function callHttpApi(call: HttpApiCall): Promise<UpstreamAnswer> {
     signal: call.signal,
     calledAs: 'The API',
   })
-  const { status, body } = response
-  const contentType = firstOf(response.headers['content-type'])
-  return { status, contentType, headers: response.headers, body, durationMs: now() - startedAt }
 }
 
 /**
@@ -99,8 +83,4 @@ function joinPath(basePath: string, path: string): string {
     throw new GatewayError('unsafe_value', 'An argument would lead the call away from the path of its operation.')
   }
   return basePath + path
-}
-
-function firstOf(value: string | readonly string[] | undefined): string {
-  return (typeof value === 'string' ? value : value?.[0]) ?? ''
 }

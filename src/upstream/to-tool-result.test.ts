@@ -8,7 +8,7 @@ import { toolErrorFrom, toToolResult } from './to-tool-result.ts'
 const request = { method: 'GET', path: '/api/items?key=1' }
 
 function answer(status: number, contentType: string, body: string | Buffer = '', headers: Record<string, string> = {}) {
-  return { status, contentType, headers, body: Buffer.from(body), durationMs: 1 }
+  return { status, headers: { 'content-type': contentType, ...headers }, body: Buffer.from(body) }
 }
 
 function textOf(result: ReturnType<typeof toToolResult>): string {

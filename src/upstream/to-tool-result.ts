@@ -1,7 +1,8 @@
 import { STATUS_CODES } from 'node:http'
 import { type Credential, NO_CREDENTIAL } from '../credentials/credential.ts'
+import type { OutgoingResponse } from '../egress/egress.ts'
 import type { GatewayError } from '../errors.ts'
-import type { UpstreamAnswer, UpstreamRequest } from './http-api.ts'
+import type { UpstreamRequest } from './http-api.ts'
 
 /** One piece of a tool's result (MCP 2025-06-18, server/tools). */
 export type ToolContent =
@@ -33,7 +34,7 @@ const TEXT_TYPE =
  */
 export function toToolResult(
   request: Pick<UpstreamRequest, 'method' | 'path'>,
-  given: UpstreamAnswer,
+  given: OutgoingResponse,
   credential: Credential = NO_CREDENTIAL,
 ): ToolResult {
   const answer = withoutCredential(given, credential)
@@ -71,24 +72,30 @@ function failure(text: string): ToolResult {
   return { content: [{ type: 'text', text }], isError: true }
 }
 
-function withoutCredential(answer: UpstreamAnswer, { headers, query, cookies }: Credential): UpstreamAnswer {
+function withoutCredential(answer: OutgoingResponse, credential: Credential): OutgoingResponse {
   let { body } = answer
-  for (const name in headers) body = without(body, headerSpellings(name, headers[name] ?? ''))
-  for (const { value, pair } of query) body = without(body, querySpellings(value, pair))
-  for (const { value } of cookies) body = without(body, inJsonToo([value]))
+  for (const secret of secretsOf(credential)) {
+    if (!body.includes(secret)) continue
+    body = Buffer.from(body.toString('latin1').replaceAll(secret.toString('latin1'), '[redacted]'), 'latin1')
+  }
   return body === answer.body ? answer : { ...answer, body }
 }
 
-function without(body: Buffer, secrets: readonly string[]): Buffer {
-  let rest = body
-  for (const secret of secrets) {
-    if (secret.length < SECRET_LENGTH_MIN || !rest.includes(secret)) continue
-    rest = Buffer.from(
-      rest.toString('latin1').replaceAll(Buffer.from(secret).toString('latin1'), '[redacted]'),
-      'latin1',
-    )
-  }
-  return rest
+/** A credential serves many calls, and its spellings cost more than looking for them. */
+const knownSecrets = new WeakMap<Credential, readonly Buffer[]>()
+
+function secretsOf(credential: Credential): readonly Buffer[] {
+  const known = knownSecrets.get(credential)
+  if (known !== undefined) return known
+  const { headers, query, cookies } = credential
+  const spellings = [
+    ...Object.entries(headers).flatMap(([name, value]) => headerSpellings(name, value)),
+    ...query.flatMap(({ value, pair }) => querySpellings(value, pair)),
+    ...cookies.flatMap(({ value }) => inJsonToo([value])),
+  ]
+  const secrets = spellings.filter(({ length }) => length >= SECRET_LENGTH_MIN).map((secret) => Buffer.from(secret))
+  knownSecrets.set(credential, secrets)
+  return secrets
 }
 
 /** What an answer may repeat of a header's value: the credential in it, the password inside Basic, each cookie. */
@@ -123,10 +130,10 @@ function inJsonToo(secrets: readonly string[]): readonly string[] {
   return [...secrets, ...needsEscape.map((secret) => JSON.stringify(secret).slice(1, -1))]
 }
 
-function toContent(answer: UpstreamAnswer): ToolContent {
+function toContent(answer: OutgoingResponse): ToolContent {
   const text = textOf(answer)
   if (text !== undefined) return { type: 'text', text }
-  const mimeType = mediaType(answer) || BINARY
+  const mimeType = typeOf(answer).name || BINARY
   const base64 = answer.body.toString('base64')
   if (mimeType.startsWith('image/')) return { type: 'image', data: base64, mimeType }
   if (mimeType.startsWith('audio/')) return { type: 'audio', data: base64, mimeType }
@@ -135,10 +142,10 @@ function toContent(answer: UpstreamAnswer): ToolContent {
 }
 
 /** The body as text, or undefined when it is none. Without a type it is text when it is UTF-8 without a NUL. */
-function textOf(answer: UpstreamAnswer): string | undefined {
-  const type = mediaType(answer)
-  if (TEXT_TYPE.test(type)) return decode(answer)
-  if (type !== '' || answer.body.includes(0)) return undefined
+function textOf(answer: OutgoingResponse): string | undefined {
+  const type = typeOf(answer)
+  if (type.isText) return decode(answer.body, type.charset)
+  if (type.name !== '' || answer.body.includes(0)) return undefined
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(answer.body)
   } catch {
@@ -147,8 +154,7 @@ function textOf(answer: UpstreamAnswer): string | undefined {
   }
 }
 
-function decode({ contentType, body }: UpstreamAnswer): string {
-  const charset = /;\s*charset="?([^\s;"]+)/i.exec(contentType)?.[1]?.toLowerCase() ?? 'utf-8'
+function decode(body: Buffer, charset: string): string {
   if (charset === 'utf-8' || charset === 'utf8') return body.toString('utf8')
   try {
     return new TextDecoder(charset).decode(body)
@@ -158,32 +164,52 @@ function decode({ contentType, body }: UpstreamAnswer): string {
   }
 }
 
-function mediaType({ contentType }: UpstreamAnswer): string {
-  return contentType.split(';', 1).join('').trim().toLowerCase()
+/** What a `Content-Type` says; `name` is empty where there is none. */
+interface MediaType {
+  readonly name: string
+  readonly isText: boolean
+  readonly charset: string
 }
 
-function explainError(request: Pick<UpstreamRequest, 'method' | 'path'>, answer: UpstreamAnswer): string {
+const KNOWN_TYPES_MAX = 200
+/** An API has a handful of types, and reading one takes longer than finding it here. */
+const knownTypes = new Map<string, MediaType>()
+
+function typeOf({ headers }: OutgoingResponse): MediaType {
+  const given = headers['content-type'] ?? ''
+  const contentType = typeof given === 'string' ? given : (given[0] ?? '')
+  const known = knownTypes.get(contentType)
+  if (known !== undefined) return known
+  const name = contentType.split(';', 1).join('').trim().toLowerCase()
+  const charset = /;\s*charset="?([^\s;"]+)/i.exec(contentType)?.[1]?.toLowerCase() ?? 'utf-8'
+  const type = { name, isText: TEXT_TYPE.test(name), charset }
+  if (knownTypes.size >= KNOWN_TYPES_MAX) knownTypes.clear()
+  knownTypes.set(contentType, type)
+  return type
+}
+
+function explainError(request: Pick<UpstreamRequest, 'method' | 'path'>, answer: OutgoingResponse): string {
   const retryAfter = answer.status === 429 ? answer.headers['retry-after'] : undefined
   const hint = typeof retryAfter === 'string' ? ` (Retry-After: ${retryAfter.slice(0, 40)})` : ''
   const start = `${answered(request, answer)}${hint}`
   return answer.body.length === 0 ? start : `${start}: ${describeBody(answer)}`
 }
 
-function describeBody(answer: UpstreamAnswer): string {
+function describeBody(answer: OutgoingResponse): string {
   const text = textOf(answer)
-  if (text === undefined) return `${answer.body.length} bytes of ${mediaType(answer) || BINARY}`
+  if (text === undefined) return `${answer.body.length} bytes of ${typeOf(answer).name || BINARY}`
   // By whole characters: half of a surrogate pair would not be valid JSON text.
   return text.length <= ERROR_TEXT_MAX ? text : `${text.slice(0, ERROR_TEXT_MAX).toWellFormed()}…`
 }
 
-function explainRedirect(answer: UpstreamAnswer): string {
+function explainRedirect(answer: OutgoingResponse): string {
   const { location } = answer.headers
   // The host only: the rest can hold a token of a sign-in.
   const host = typeof location === 'string' ? (URL.parse(location)?.host ?? '') : ''
   return host === '' ? 'redirects are not followed.' : `redirects are not followed (to ${host}).`
 }
 
-function answered({ method, path }: Pick<UpstreamRequest, 'method' | 'path'>, { status }: UpstreamAnswer): string {
+function answered({ method, path }: Pick<UpstreamRequest, 'method' | 'path'>, { status }: OutgoingResponse): string {
   return `${method} ${path.split('?', 1).join('')} answered ${statusLine(status)}`
 }
 

@@ -25,6 +25,15 @@ export const ruleSettings = z.strictObject({
     .describe('A condition in CEL over `caller.subject`, `.issuer`, `.scopes`, `.claims`, `tool` and `args`.'),
 })
 
+const always = (instead: string) => z.literal(true, { error: `cannot be false: ${instead}` }).default(true)
+
+/** Seed 003’s switch. What it turns on, nothing turns off: a configuration that says so works, one that says false is told why. */
+export const authEnforcementSettings = z.strictObject({
+  enabled: always('write auth: { authType: none } if everybody may call'),
+  requireAuth: always('write auth: { authType: none } if everybody may call'),
+  requireValidSession: always('oauth.requireValidSession says what signing out ends'),
+})
+
 export const accessSettings = z.strictObject({
   requireAuthForToolsList: z
     .boolean()
@@ -34,6 +43,11 @@ export const accessSettings = z.strictObject({
     .boolean()
     .default(true)
     .describe('False: every tool is public but those with scopes, of `adminTools` and of `denyPublicTools`.'),
+  authEnforcement: authEnforcementSettings
+    .optional()
+    .describe(
+      'As in other gateways’ configurations: `enabled`, `requireAuth`, `requireValidSession`. Always true here.',
+    ),
   publicTools: z
     .union([z.literal('default'), names])
     .default([])
@@ -70,6 +84,7 @@ const { shape } = accessSettings
 export const accessChange = z.strictObject({
   requireAuthForToolsList: shape.requireAuthForToolsList.unwrap().optional(),
   requireAuthForToolsCall: shape.requireAuthForToolsCall.unwrap().optional(),
+  authEnforcement: shape.authEnforcement,
   publicTools: shape.publicTools.unwrap().optional(),
   publicCategories: shape.publicCategories.unwrap().optional(),
   namespaceWhitelist: shape.namespaceWhitelist.unwrap().optional(),

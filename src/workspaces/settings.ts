@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { accessSettings } from './access-settings.ts'
+import { allowSettings } from './allow-settings.ts'
 
 /**
  * What a person may set on a workspace: one shape for `gatehouse.yaml`, the CLI and `/api`. Unknown keys are errors.
@@ -43,6 +44,34 @@ export const jwtIssuerSettings = z
     message: 'give exactly one of secret, publicKey, jwksUrl',
   })
 
+/** Tokens of an OAuth provider that are no JWTs: it is asked whose they are (FEATURES.md, A30). */
+export const userinfoSettings = z.strictObject({
+  userinfoUrl: z.url().describe('Where the provider says whose a token is: OpenID Connect’s userinfo, or the like.'),
+  issuer: z
+    .string()
+    .min(1)
+    .max(200)
+    .describe('The issuer of these callers, such as the provider’s URL. JWTs that name it as `iss` are asked for too.'),
+  allow: allowSettings,
+  allowAnyAudience: z
+    .literal(true, { error: 'must be written as true: for whom a token was issued cannot be checked this way' })
+    .describe(
+      'True, written out: tokens that the provider’s people gave to any other service open this workspace too. MCP forbids that; use a JWT verifier where the provider has one.',
+    ),
+  subjectClaim: textOrList
+    .transform((given) => [given].flat())
+    .prefault('sub')
+    .describe('The first of these in the answer that is present is the subject; `id` at GitHub.'),
+  scopes: z.array(z.string().min(1)).default([]).describe('What these callers have.'),
+  cacheTtlMs: z
+    .number()
+    .int()
+    .min(0)
+    .max(300_000)
+    .default(300_000)
+    .describe('How long an answer is remembered, milliseconds; never past the token’s end, where it says one.'),
+})
+
 export const devSettings = z.strictObject({
   defaultUser: z.string().min(1).max(200).default('dev-user').describe('Who calls, without `X-User-ID`.'),
   allowedUsers: z.array(z.string().min(1)).min(1).optional().describe('Who may be named. Default: anybody.'),
@@ -53,9 +82,10 @@ export const inboundAuthSettings = z.strictObject({
   authType: z
     .enum(['jwt', 'none', 'oauth', 'both', 'dev'])
     .describe(
-      'How callers prove who they are. `none`: nobody is asked. `dev`: `X-User-ID` is believed, only when NODE_ENV is test or development. `oauth` and `both` wait for the authorization server.',
+      'How callers prove who they are. `none`: nobody is asked. `dev`: `X-User-ID` is believed, only when NODE_ENV is test or development. `oauth`: people sign in at our own authorization server. `both`: its tokens and those of `jwt`.',
     ),
   dev: devSettings.optional().describe('For authType dev.'),
+  userinfo: userinfoSettings.optional().describe('Tokens that only their provider can read.'),
   jwt: z.union([jwtIssuerSettings.transform((one) => [one]), z.array(jwtIssuerSettings).max(20)]).default([]),
 })
 
@@ -178,6 +208,7 @@ export const paramsSettings = z.record(
 export const toolsSettings = z.union([z.literal('all'), z.literal('reads'), z.array(z.string())])
 
 export type DevSettings = z.output<typeof devSettings>
+export type UserinfoSettings = z.output<typeof userinfoSettings>
 export type JwtIssuerSettings = z.output<typeof jwtIssuerSettings>
 export type InboundAuthSettings = z.output<typeof inboundAuthSettings>
 export type LoginSettings = z.output<typeof loginSettings>

@@ -99,6 +99,23 @@ test('limits of callers', async (t) => {
   })
 })
 
+test('counts go on when something else of the workspace changes, and begin anew with other limits (H1)', async () => {
+  await using shop = await startShop({ maxRequests: 2 })
+  const ada = await shop.as('ada')
+  const change = (body: unknown) =>
+    adminClient(shop.gateway)
+      .send('PATCH', '/api/workspaces/shop', body)
+      .then(({ status }) => status)
+  const ping = async () => (await ada.send('ping')).status
+  assert.deepEqual([await ping(), await ping(), await ping()], [200, 200, 429])
+  for (const body of [{ name: 'Other' }, { tools: 'reads' }, { rateLimiting: { maxRequests: 2 } }]) {
+    assert.equal(await change(body), 200)
+    assert.equal(await ping(), 429, JSON.stringify(body))
+  }
+  assert.equal(await change({ rateLimiting: { maxRequests: 3 } }), 200)
+  assert.deepEqual([await ping(), await ping(), await ping(), await ping()], [200, 200, 200, 429])
+})
+
 test('refused credentials', async (t) => {
   await t.test(
     'of the management API are 429 after sixty of one address, without anything being configured (H6)',

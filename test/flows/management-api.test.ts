@@ -204,7 +204,7 @@ const description = z.object({
       z.object({
         operationId: z.string(),
         summary: z.string(),
-        parameters: z.array(z.looseObject({ name: z.string(), in: z.enum(['path', 'query']) })),
+        parameters: z.array(z.looseObject({ name: z.string(), in: z.enum(['path', 'query', 'header']) })),
         responses: z.looseObject({ default: z.looseObject({ description: z.string() }) }),
       }),
     ),
@@ -223,15 +223,24 @@ suite('/api/openapi.json', () => {
     )
     assert.ok(operations.length >= 10)
     const make = async (path: string, body: unknown) => textAt((await call('POST', path, body)).body, 'id')
+    await gateway.running.gateway.firstRun.announce(() => {})
+    assert.equal((await call('POST', '/api/first-run/code')).status, 204)
+    const ada = { email: 'ada@example.com', name: 'Ada', role: 'owner', password: 'correct horse battery' }
     const ids = new Map([
+      ['/api/people', await make('/api/people', ada)],
       ['/api/workspaces', await make('/api/workspaces', { name: 'Shop' })],
       ['/api/tokens', await make('/api/tokens', { description: 'x' })],
       ['/api/keys', await make('/api/keys', { name: 'x' })],
       ['/api/sessions', await make('/api/sessions', { subject: 'x', workspaces: ['shop'] })],
     ])
     for (const { path, method } of operations.filter((one) => one.method !== 'DELETE')) {
+      if (path === '/api/first-run/code') continue
       const id = ids.get(path.split('/', 3).join('/')) ?? ''
-      const answer = await call(method, path.replace('{id}', id), method === 'GET' ? undefined : {})
+      const answer = await call(
+        method,
+        path.replace('{id}', id).replace('{account}', 'default'),
+        method === 'GET' ? undefined : {},
+      )
       assert.ok([200, 201, 400].includes(answer.status), `${method} ${path} answered ${answer.status}`)
     }
     assert.equal((await call('DELETE', `/api/workspaces/${ids.get('/api/workspaces')}`)).status, 204)

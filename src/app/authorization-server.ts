@@ -1,0 +1,170 @@
+import type { People } from '../accounts/people.ts'
+import type { Config } from '../config.ts'
+import type { Keyring } from '../crypto/keyring.ts'
+import type { Egress } from '../egress/egress.ts'
+import type { Exchange } from '../http/exchange.ts'
+import { createOAuthCredentials, type OAuthCredentials } from '../identify/oauth.ts'
+import { readToken } from '../identify/unverified-token.ts'
+import type { SignInLimits } from '../limits/sign-in-limits.ts'
+import type { OpenWorkspace } from '../manage/open-workspace.ts'
+import type { AuthorizationServer } from '../oauth/authorization-server.ts'
+import type { SignInProvider } from '../oauth/federation/sign-in-provider.ts'
+import { metadataAt } from '../oauth/metadata.ts'
+import { placeOf } from '../oauth/places.ts'
+import { Principals } from '../oauth/principals.ts'
+import { checkIssuer, type OAuthResource, type OAuthResources } from '../oauth/resources.ts'
+import { openSessionStorage, type SessionStorage } from '../oauth/session-storage.ts'
+import { scopesOfWorkspace } from '../oauth/workspace-scopes.ts'
+import type { Log } from '../records/log.ts'
+import type { Store } from '../store/store.ts'
+import type { SigningKeys } from '../tokens/signing-keys.ts'
+import type { WorkspaceDirectory } from '../workspaces/resolve.ts'
+
+export interface OAuthParts {
+  readonly config: Config
+  readonly store: Store
+  readonly keyring: Keyring
+  readonly keys: SigningKeys
+  readonly egress: Egress
+  readonly log: Log
+  readonly directory: WorkspaceDirectory<OpenWorkspace>
+  readonly people: People
+  readonly signInLimits: SignInLimits
+  readonly publicUrl: () => string
+  readonly now: () => number
+}
+
+/** Our authorization server, as the surfaces and the workspaces know it. */
+export interface OAuthWing {
+  /** For the workspaces that take its tokens. */
+  readonly credentials: OAuthCredentials
+  /** Whether it answers at this path: only while some workspace takes its tokens. */
+  takes(path: string): boolean
+  serve(exchange: Exchange): Promise<void>
+  close(): Promise<void>
+}
+
+/**
+ * Gets everything ready that checking tokens needs. The library behind the surfaces is loaded when the first of them is asked
+ * for: a gateway without OAuth never does.
+ */
+export async function openOAuth(parts: OAuthParts): Promise<OAuthWing> {
+  const { config, store, keyring, keys, log, directory, people, publicUrl, now } = parts
+  const settings = config.oauth
+  const storage = await openSessionStorage({
+    items: store.oauthItems,
+    ...{ keyring, now },
+    tokenLifeMs: settings.accessTokenTtlSeconds * 1000,
+    onError: () => log.warn('what the authorization server keeps could not be tidied up'),
+  })
+  const principals = new Principals({
+    people,
+    adapter: storage.adapter('Principal'),
+    adminUsers: settings.adminUsers,
+    ttlSeconds: PRINCIPAL_SECONDS,
+    isAllowedBy: (_providerId, { isAllowed }) => isAllowed,
+  })
+  const credentials = createOAuthCredentials({
+    issuer: publicUrl,
+    check: () => checkIssuer(publicUrl()),
+    keys,
+    isRevoked: (grant) => storage.revocations.isRevoked(grant),
+    stands: async ({ grantId, subject }, accountId) => {
+      const grant = await storage.adapter('Grant').find(grantId)
+      if (grant?.['accountId'] !== subject) return false
+      const principal = await principals.find(subject)
+      return principal !== undefined && principals.mayUse(principal, { accountId })
+    },
+    now,
+  })
+  const resources = oauthResources(directory, publicUrl)
+  const providers = await openProviders(parts)
+  let opened: Promise<AuthorizationServer> | undefined
+  const server = () => {
+    opened ??= openServer({ ...parts, storage, principals, credentials, resources, providers }).catch(
+      (error: unknown) => {
+        opened = undefined
+        throw error
+      },
+    )
+    return opened
+  }
+  const isOn = () => directory.entries.some(({ identity }) => identity.takesOAuth)
+  return {
+    credentials,
+    takes: (path) => (placeOf(path) !== undefined || metadataAt(path, resources) !== undefined) && isOn(),
+    serve: async (exchange) => exchange.send(await (await server()).answer(exchange)),
+    close: () => storage.close(),
+  }
+}
+
+/** Who came through a provider proves it again after so long. */
+const PRINCIPAL_SECONDS = 30 * 86_400
+
+interface ServerParts extends OAuthParts {
+  readonly storage: SessionStorage
+  readonly principals: Principals
+  readonly credentials: OAuthCredentials
+  readonly resources: OAuthResources
+  readonly providers: readonly SignInProvider[]
+}
+
+/** @throws GatewayError `config_invalid` for one that cannot be used as it is set. */
+async function openProviders({ config, egress, log, now }: OAuthParts): Promise<readonly SignInProvider[]> {
+  const { providers: settings } = config.oauth
+  if (settings.length === 0) return []
+  const { createSignInProviders } = await import('../oauth/federation/create-sign-in-providers.ts')
+  const providers = createSignInProviders(settings, { egress, now })
+  // Not waited for: one that does not answer now is asked again when somebody chooses it.
+  for (const { id, start } of providers.map((one) => ({ id: one.id, start: () => one.start() }))) {
+    void start().then((problem) => {
+      if (problem !== undefined) log.warn(`sign-in provider ${id}: ${problem}`)
+    })
+  }
+  return providers
+}
+
+async function openServer(parts: ServerParts): Promise<AuthorizationServer> {
+  const { config, keyring, keys, egress, log, publicUrl, now, storage, principals, resources } = parts
+  await keys.ready()
+  const { openAuthorizationServer } = await import('../oauth/authorization-server.ts')
+  return openAuthorizationServer({
+    ...{ publicUrl: publicUrl(), settings: config.oauth, resources, principals, storage, keys, keyring, egress, now },
+    ...{ providers: parts.providers, signInLimits: parts.signInLimits },
+    verifyAccessToken: (token) => verifyAnywhere(token, parts),
+    onServerError: (message) => log.error(`the authorization server failed: ${message}`),
+  })
+}
+
+/** For the userinfo endpoint, which belongs to every workspace: whichever of them the token is for. */
+async function verifyAnywhere(text: string, { credentials, directory, publicUrl }: ServerParts) {
+  const token = readToken(text)
+  if (!token.ok || !credentials.takes(token)) return undefined
+  const audience = token.claims['aud']
+  const found = directory.entries.find(({ path }) => publicUrl() + path === audience)
+  if (found === undefined || !found.identity.takesOAuth) return undefined
+  const { path, workspace } = found
+  const verified = await credentials.verify(token, { path, accountId: workspace.accountId })
+  return verified.ok ? { subject: verified.caller.subject, scopes: verified.caller.scopes } : undefined
+}
+
+function oauthResources(directory: WorkspaceDirectory<OpenWorkspace>, publicUrl: () => string): OAuthResources {
+  const resourceOf = (open: OpenWorkspace | undefined): OAuthResource | undefined => {
+    if (open === undefined || !open.identity.takesOAuth) return undefined
+    const { workspace, path } = open
+    const limits = workspace.rateLimiting === undefined ? [] : [workspace.rateLimiting.adminScope]
+    return {
+      url: publicUrl() + path,
+      name: workspace.name,
+      accountId: workspace.accountId,
+      ...scopesOfWorkspace(workspace.access, limits),
+    }
+  }
+  return {
+    find: (path) => resourceOf(directory.find(path)),
+    only: () => {
+      const taking = directory.entries.filter(({ identity }) => identity.takesOAuth)
+      return taking.length === 1 ? resourceOf(taking[0]) : undefined
+    },
+  }
+}

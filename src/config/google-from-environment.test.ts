@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict'
+import { suite, test } from 'node:test'
+import { signInProvidersSettings } from '../oauth/federation/settings.ts'
+import { problemsOf } from '../workspaces/settings.ts'
+import { withGoogleFromEnvironment } from './google-from-environment.ts'
+
+const env = { GOOGLE_CLIENT_ID: 'id.apps.example', GOOGLE_CLIENT_SECRET: 'from the environment' }
+const google = { type: 'google', allow: { domains: ['example.com'] } }
+
+suite('GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET (L2)', () => {
+  test('fill the provider of the file that has none of its own', () => {
+    const filled = { ...google, clientId: 'id.apps.example', clientSecret: 'from the environment' }
+    const other = { type: 'github', clientId: 'x' }
+    assert.deepEqual(withGoogleFromEnvironment({ adminUsers: [], providers: [other, google] }, env), {
+      ...{ adminUsers: [], providers: [other, filled] },
+    })
+    assert.equal(signInProvidersSettings.safeParse([filled]).success, true)
+  })
+
+  test('leave alone what the file says itself, and everything when they are not set or empty', () => {
+    const own = { providers: [{ ...google, clientId: 'own', clientSecret: 'own' }] }
+    assert.equal(withGoogleFromEnvironment(own, env), own)
+    for (const empty of [{}, { GOOGLE_CLIENT_ID: '', GOOGLE_CLIENT_SECRET: '' }]) {
+      assert.equal(withGoogleFromEnvironment(undefined, empty), undefined)
+    }
+  })
+
+  test('do not start without a word on who may come in', () => {
+    for (const oauth of [undefined, {}, { providers: [] }, { providers: [{ type: 'github' }] }]) {
+      assert.throws(() => withGoogleFromEnvironment(oauth, env), /nobody has said who may sign in with Google/)
+    }
+    const parsed = signInProvidersSettings.safeParse([{ type: 'google', clientId: 'a', clientSecret: 'b' }])
+    assert.ok(!parsed.success)
+    assert.match(problemsOf(parsed.error).join(), /allow/)
+  })
+
+  test('belong together', () => {
+    for (const [name, value] of Object.entries(env)) {
+      assert.throws(() => withGoogleFromEnvironment({ providers: [google] }, { [name]: value }), /belong together/)
+    }
+  })
+})

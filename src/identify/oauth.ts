@@ -1,0 +1,109 @@
+import { compactVerify, errors } from 'jose'
+import { ACCESS_TOKEN_TYPE, SIGNING_ALGORITHM, type SigningKeys } from '../tokens/signing-keys.ts'
+import type { Caller, CallerGrant } from './caller.ts'
+import { callerOf, checkClaims } from './claims.ts'
+import { jwtFailure, quoted } from './jwt-failure.ts'
+import type { Verified } from './jwt-verifier.ts'
+import { member, type UnverifiedToken } from './unverified-token.ts'
+
+/** The workspace that a token has to be for. */
+export interface TokenTarget {
+  /** Its path below the public URL, without alias. */
+  readonly path: string
+  readonly accountId: string
+}
+
+/** Knows the access tokens of our own authorization server. One for all workspaces. */
+export interface OAuthCredentials {
+  /** How long a verified token may be remembered, milliseconds; `isGood` is asked all the same. */
+  readonly cacheTtlMs: number
+  /** Our own issuer. */
+  readonly issuer: () => string
+  /** @throws GatewayError `config_invalid` when there can be no authorization server here. */
+  check(): void
+  /** Whether the token says that it is one, by `iss`, `typ` and `client_id`. Nothing is verified. */
+  takes(token: UnverifiedToken): boolean
+  /** Who the token speaks for, when it is for this workspace and what it stands on was not taken back. */
+  verify(token: UnverifiedToken, target: TokenTarget): Promise<Verified>
+  /** Whether what `verify` gave still stands: one look-up. False also when it has to be verified again. */
+  isGood(caller: Caller): boolean
+}
+
+export interface OAuthCredentialsOptions {
+  readonly issuer: () => string
+  readonly check: () => void
+  readonly keys: Pick<SigningKeys, 'find'>
+  /** Whether any of it was revoked. Asked at every call: no I/O. */
+  readonly isRevoked: (grant: CallerGrant) => boolean
+  /** Whether the grant is still there, and its person may use workspaces of this account. */
+  readonly stands: (grant: CallerGrant, accountId: string) => Promise<boolean>
+  /** Milliseconds since the epoch. */
+  readonly now: () => number
+}
+
+const CACHE_TTL_MS = 60_000
+
+export function createOAuthCredentials(options: OAuthCredentialsOptions): OAuthCredentials {
+  const { issuer, check, isRevoked } = options
+  return {
+    cacheTtlMs: CACHE_TTL_MS,
+    issuer,
+    check,
+    takes: ({ header, claims }) => {
+      const type = member(header, 'typ')
+      const isAccessToken = typeof type === 'string' && type.toLowerCase() === ACCESS_TOKEN_TYPE
+      // Tokens that we issue to services have the same type and issuer, and no client (RFC 9068 §2.2).
+      return isAccessToken && member(claims, 'iss') === issuer() && member(claims, 'client_id') !== undefined
+    },
+    verify: (token, target) => verifyAccessToken(token, target, options),
+    isGood: ({ grant }) => grant !== undefined && !isRevoked(grant),
+  }
+}
+
+/** RFC 9068 §4. The audience is this workspace's URL and no other (RFC 8707 §2). */
+async function verifyAccessToken(
+  token: UnverifiedToken,
+  { path, accountId }: TokenTarget,
+  { issuer, keys, isRevoked, stands, now }: OAuthCredentialsOptions,
+): Promise<Verified> {
+  const { header, claims } = token
+  const critical = member(header, 'crit')
+  if (critical !== undefined) return jwtFailure('critical', `the token says crit ${quoted(critical)}`)
+  const alg = member(header, 'alg')
+  if (alg !== SIGNING_ALGORITHM) return jwtFailure('algorithm', `the token says alg ${quoted(alg)}`)
+  const kid = member(header, 'kid')
+  const key = typeof kid === 'string' ? keys.find(kid) : undefined
+  if (key === undefined) return jwtFailure('key_id', `the token says kid ${quoted(kid)}`)
+  try {
+    await compactVerify(token.token, key, { algorithms: [SIGNING_ALGORITHM] })
+  } catch (error) {
+    if (error instanceof errors.JWSSignatureVerificationFailed) return jwtFailure('signature', `kid ${quoted(kid)}`)
+    throw error
+  }
+  const expected = {
+    issuers: [issuer()],
+    audiences: [issuer() + path],
+    clockToleranceSeconds: 0,
+    allowExpired: false,
+  }
+  const failure = checkClaims(claims, expected, now())
+  if (failure !== undefined) return failure
+  const found = callerOf(claims, ['sub'])
+  if (!found.ok) return found
+  const grant = grantOf(claims, found.caller.subject)
+  if (grant === undefined) return jwtFailure('missing_claim', 'no grant_id, client_id or iat')
+  // After the signature and not before: a stranger learns nothing of a grant.
+  if (isRevoked(grant) || !(await stands(grant, accountId))) {
+    return jwtFailure('revoked', `grant ${quoted(grant.grantId)} does not stand`)
+  }
+  return { ok: true, caller: { ...found.caller, kind: 'oauth', issuedId: grant.grantId, grant } }
+}
+
+function grantOf(claims: UnverifiedToken['claims'], subject: string): CallerGrant | undefined {
+  const grantId = member(claims, 'grant_id')
+  const clientId = member(claims, 'client_id')
+  const issuedAtSeconds = member(claims, 'iat')
+  if (typeof grantId !== 'string' || typeof clientId !== 'string' || typeof issuedAtSeconds !== 'number')
+    return undefined
+  return { grantId, clientId, subject, issuedAtSeconds }
+}

@@ -1,0 +1,239 @@
+import type { Provider } from 'oidc-provider'
+import type { Keyring } from '../crypto/keyring.ts'
+import type { Egress } from '../egress/egress.ts'
+import { GatewayError, toGatewayError } from '../errors.ts'
+import { oauthErrorAnswer } from '../http/error-response.ts'
+import type { Answer, Exchange } from '../http/exchange.ts'
+import type { SignInLimits } from '../limits/sign-in-limits.ts'
+import { registrationOf } from './client-policy.ts'
+import { Connections } from './connections.ts'
+import { Cookies } from './cookies.ts'
+import type { ProviderKeys } from './external-key.ts'
+import { FederatedSignIn } from './federated-sign-in.ts'
+import type { SignInProvider } from './federation/sign-in-provider.ts'
+import { fetchThrough } from './fetch-through.ts'
+import { type LimitedSurface, SurfaceLimits } from './limits.ts'
+import { type MetadataPath, metadataAt, publishedMetadata } from './metadata.ts'
+import { messagePage } from './pages/message-page.ts'
+import { createPages, type Pages } from './pages/page.ts'
+import { METHODS, PAGES, type Place, placeOf, READING } from './places.ts'
+import type { Principals } from './principals.ts'
+import { createProvider, GRANT_SECONDS, GRANT_TYPES } from './provider.ts'
+import { type ProviderAnswer, type ProviderCallback, runProvider, toAnswer } from './provider-exchange.ts'
+import { RegisteredClients } from './registered-clients.ts'
+import { authorizeParameters, tokenParameters } from './request-parameters.ts'
+import type { OAuthResources } from './resources.ts'
+import { ROUTES } from './routes.ts'
+import type { SessionStorage } from './session-storage.ts'
+import type { OAuthSettings } from './settings.ts'
+import { SignIn } from './sign-in.ts'
+import { SignOut } from './sign-out.ts'
+import { UserInfo, type VerifyAccessToken } from './userinfo.ts'
+
+export interface AuthorizationServerOptions {
+  /** Our issuer: the public URL, exactly. */
+  readonly publicUrl: string
+  readonly settings: OAuthSettings
+  readonly resources: OAuthResources
+  readonly principals: Principals
+  readonly providers: readonly SignInProvider[]
+  readonly signInLimits: SignInLimits
+  readonly storage: SessionStorage
+  readonly keys: ProviderKeys
+  readonly keyring: Keyring
+  readonly egress: Egress
+  readonly verifyAccessToken: VerifyAccessToken
+  readonly onServerError: (message: string) => void
+  /** Milliseconds since the epoch. */
+  readonly now: () => number
+}
+
+/** Headers of a request that the library may see. */
+const SEEN_HEADERS = ['authorization', 'content-type', 'accept', 'origin'] as const
+
+/** Sets everything up. Loads the library: call it only where a workspace takes our tokens. */
+export async function openAuthorizationServer(options: AuthorizationServerOptions): Promise<AuthorizationServer> {
+  const library = await import('oidc-provider')
+  const { publicUrl, settings, resources, principals, storage, keyring, egress, now } = options
+  const pages = createPages(settings.branding)
+  const clients = new RegisteredClients({
+    ...{ settings: settings.registration, now },
+    adapter: storage.adapter('Client'),
+  })
+  const provider = createProvider(library, {
+    ...{ issuer: publicUrl, settings, resources, principals, pages },
+    keys: options.keys,
+    adapter: (model) => (model === 'Client' ? clients.adapter : storage.adapter(model)),
+    fetch: fetchThrough(egress),
+    onServerError: options.onServerError,
+  })
+  // Before everything else: what a request has changed is kept before its answer leaves.
+  provider.use(storage.commitAnswer)
+  const cookies = new Cookies(keyring, publicUrl)
+  const connections = new Connections(storage.grants, storage.adapter('Connection'))
+  const limits = new SurfaceLimits(now)
+  const federated = new FederatedSignIn({
+    ...{ publicUrl, principals, cookies, providers: options.providers },
+    adapter: storage.adapter('SignInAway'),
+  })
+  return new AuthorizationServer({
+    ...{ publicUrl, resources, provider, clients, cookies, pages, limits, units: storage.units },
+    signIn: new SignIn({
+      ...{ publicUrl, provider, settings, resources, principals, connections, clients, cookies, pages, federated, now },
+      limits: options.signInLimits,
+      grantTtlSeconds: GRANT_SECONDS,
+    }),
+    signOut: new SignOut({ publicUrl, provider, settings, principals, connections, cookies, pages }),
+    userInfo: new UserInfo(options.verifyAccessToken, principals),
+  })
+}
+
+interface Parts {
+  readonly publicUrl: string
+  readonly resources: OAuthResources
+  readonly provider: Provider
+  readonly clients: RegisteredClients
+  readonly cookies: Cookies
+  readonly pages: Pages
+  readonly limits: SurfaceLimits
+  readonly units: SessionStorage['units']
+  readonly signIn: SignIn
+  readonly signOut: SignOut
+  readonly userInfo: UserInfo
+}
+
+/** The surfaces of the authorization server: every request of theirs, answered. */
+export class AuthorizationServer {
+  readonly #parts: Parts
+  readonly #callback: ProviderCallback
+
+  constructor(parts: Parts) {
+    this.#parts = parts
+    this.#callback = parts.provider.callback()
+  }
+
+  async #metadata(found: MetadataPath): Promise<Answer> {
+    const { publicUrl } = this.#parts
+    if (found.kind === 'moved') return { status: 302, headers: { Location: publicUrl + found.to } }
+    const target = '/.well-known/openid-configuration'
+    const { body } = await runProvider(this.#callback, { method: 'GET', target, headers: {}, body: '' }, publicUrl)
+    return {
+      status: 200,
+      headers: { 'Cache-Control': 'public, max-age=300' },
+      body: JSON.stringify(publishedMetadata(JSON.parse(body))),
+    }
+  }
+
+  /** Answers a request of a path that `placeOf` or `metadataAt` knows. Throws nothing that is the caller's fault. */
+  async answer(exchange: Exchange): Promise<Answer> {
+    const place = placeOf(exchange.path)
+    try {
+      const metadata = metadataAt(exchange.path, this.#parts.resources)
+      const allow = place === undefined ? READING : (METHODS[place.route] ?? [])
+      if (metadata === undefined && place === undefined) throw nothingHere()
+      if (!allow.includes(exchange.method)) {
+        throw new GatewayError('method_not_allowed', `This address takes ${allow.join(', ')}.`, { allow })
+      }
+      if (metadata !== undefined) return await this.#metadata(metadata)
+      if (place === undefined) throw nothingHere()
+      this.#parts.limits.take(surfaceOf(place), exchange.clientAddress)
+      // All that a request changes is kept together, and a failure of the storage is told as one.
+      return await this.#parts.units.serve(() => this.#serve(exchange, place))
+    } catch (error) {
+      const isPage = place !== undefined && PAGES.has(place.route)
+      return isPage ? this.#errorPage(error) : oauthErrorAnswer(error)
+    }
+  }
+
+  async #serve(exchange: Exchange, { route, rest }: Place): Promise<Answer> {
+    const { signIn, signOut, userInfo, publicUrl, resources } = this.#parts
+    const isPost = exchange.method === 'POST'
+    const terms = { publicUrl, resources }
+    switch (route) {
+      case ROUTES.signIn:
+        return isPost ? signIn.submit(exchange, rest ?? '') : signIn.show(exchange, rest ?? '')
+      case ROUTES.callback:
+        return signIn.callback(exchange)
+      case ROUTES.signOut:
+        return isPost ? signOut.submit(exchange) : signOut.show(exchange)
+      case ROUTES.library.userinfo:
+        return userInfo.answer(exchange)
+      case ROUTES.library.authorization: {
+        if (rest !== undefined) return this.#run(exchange, `${route}/${rest}`, { uid: rest })
+        return this.#run(exchange, `${route}?${authorizeParameters(exchange.query, terms)}`)
+      }
+      case ROUTES.library.token:
+        return this.#run(exchange, route, { body: tokenParameters(await exchange.readBody(), terms) })
+      case ROUTES.library.registration:
+        return this.#register(exchange, route)
+      default:
+        return this.#run(exchange, route, { body: await exchange.readBody() })
+    }
+  }
+
+  async #register(exchange: Exchange, route: string): Promise<Answer> {
+    const body = await exchange.readBody()
+    const asked = jsonObject(body)
+    // The library says what is wrong with a body that is no object.
+    if (asked === undefined) return this.#run(exchange, route, { body })
+    const registration = registrationOf(asked, GRANT_TYPES)
+    if (!registration.ok) {
+      const { error, description } = registration
+      return { status: 400, body: JSON.stringify({ error, error_description: description }) }
+    }
+    this.#parts.clients.admit()
+    const answer = await this.#run(exchange, route, { body: JSON.stringify(registration.metadata) })
+    const made = answer.status === 201 ? jsonObject(answer.body ?? '') : undefined
+    if (made === undefined) return answer
+    // No member of RFC 7591 says so: it knows of secrets that end, not of clients.
+    return { ...answer, body: JSON.stringify({ ...made, client_id_expires_at: this.#parts.clients.unusedUntil }) }
+  }
+
+  /** Has the library answer. */
+  async #run(
+    exchange: Exchange,
+    target: string,
+    { body = '', uid }: { readonly body?: string; readonly uid?: string } = {},
+  ): Promise<Answer> {
+    const { cookies, publicUrl } = this.#parts
+    const cookie = exchange.header('cookie')
+    const headers: Record<string, string> = { ...cookies.toLibrary(cookie, uid) }
+    for (const name of SEEN_HEADERS) {
+      const value = exchange.header(name)
+      if (value !== undefined) headers[name] = value
+    }
+    const { method } = exchange
+    const answer: ProviderAnswer = await runProvider(this.#callback, { method, target, headers, body }, publicUrl)
+    return { ...toAnswer(answer), cookies: cookies.fromLibrary(answer.cookies, cookie, uid) }
+  }
+
+  #errorPage(thrown: unknown): Answer {
+    const error = toGatewayError(thrown)
+    const { status } = oauthErrorAnswer(error)
+    const detail = error.code === 'internal' ? 'Something went wrong here. Try again later.' : error.message
+    return this.#parts.pages.page({
+      status,
+      title: 'This did not work',
+      body: messagePage({ title: 'This did not work', detail }),
+    })
+  }
+}
+
+function nothingHere(): GatewayError {
+  return new GatewayError('not_found', 'There is nothing at this address.')
+}
+
+function surfaceOf({ route, rest }: Place): LimitedSurface {
+  if (route === ROUTES.library.registration) return 'register'
+  if (route === ROUTES.library.token) return 'token'
+  return route === ROUTES.library.authorization && rest === undefined ? 'authorize' : 'other'
+}
+
+function jsonObject(text: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const parsed: unknown = JSON.parse(text)
+    return typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed) ? { ...parsed } : undefined
+  } catch {
+    return undefined
+  }
+}

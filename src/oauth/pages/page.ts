@@ -1,0 +1,80 @@
+import { createHash } from 'node:crypto'
+import type { Answer } from '../../http/exchange.ts'
+import type { BrandingSettings } from '../settings.ts'
+import { Html, html } from './html.ts'
+import { pageStyle } from './style.ts'
+
+/** Makes our pages look as the operator wants. */
+export interface Pages {
+  /** An answer with a whole page. */
+  page(page: PageContent): Answer
+}
+
+export interface PageContent {
+  readonly status?: number
+  readonly title: string
+  readonly body: Html
+  /** Where forms of this page may lead besides ourselves: the answer to a form may send the browser on (CSP3 §6.4). */
+  readonly leadsTo?: readonly string[]
+  readonly cookies?: readonly string[]
+}
+
+/** Compiles the branding: the style and its hash are the same for every page. */
+export function createPages(branding: BrandingSettings): Pages {
+  const style = pageStyle(branding.color)
+  const styleHash = createHash('sha256').update(style).digest('base64')
+  const logo = branding.logoUrl === undefined ? undefined : html`<img src="${branding.logoUrl}" alt="">`
+  return {
+    page({ status = 200, title, body, leadsTo = [], cookies = [] }) {
+      const document = html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="robots" content="noindex">
+<title>${title} – ${branding.name}</title>
+<style>${new Html(style)}</style>
+</head>
+<body>
+<main>
+${logo}${body}
+</main>
+</body>
+</html>
+`
+      return {
+        status,
+        contentType: 'text/html; charset=utf-8',
+        headers: securityHeaders({ styleHash, logoUrl: branding.logoUrl, leadsTo }),
+        cookies,
+        body: document.text,
+      }
+    },
+  }
+}
+
+/** No script at all, no frame around it (THREATS.md, T6), and no word to other sites about where the browser was. */
+function securityHeaders({
+  styleHash,
+  logoUrl,
+  leadsTo,
+}: {
+  readonly styleHash: string
+  readonly logoUrl: string | undefined
+  readonly leadsTo: readonly string[]
+}): Readonly<Record<string, string>> {
+  const policy = [
+    `default-src 'none'`,
+    `style-src 'sha256-${styleHash}'`,
+    ...(logoUrl === undefined ? [] : [`img-src ${new URL(logoUrl).origin}`]),
+    `form-action ${["'self'", ...leadsTo].join(' ')}`,
+    `base-uri 'none'`,
+    `frame-ancestors 'none'`,
+  ]
+  return {
+    'Content-Security-Policy': policy.join('; '),
+    'X-Frame-Options': 'DENY',
+    // Not `no-referrer`: a form of ours would then be sent with `Origin: null`, which is nobody's.
+    'Referrer-Policy': 'same-origin',
+  }
+}

@@ -1,0 +1,61 @@
+import { z } from 'zod'
+import { signInProvidersSettings } from './federation/settings.ts'
+import { readableOn } from './pages/contrast.ts'
+
+const seconds = (min: number, max: number) => z.number().int().min(min).max(max)
+const httpsUrl = z.url({ protocol: /^https$/ })
+
+/** A client that the operator knows: it is not marked as unverified, and it neither expires nor counts. */
+export const oauthClientSettings = z
+  .strictObject({
+    id: z.string().regex(/^[\x21-\x7e]{1,200}$/, 'plain characters without spaces, at most 200'),
+    name: z.string().min(1).max(100).describe('What people read when they are asked.'),
+    secret: z.string().min(32).max(500).optional().describe('For confidential clients, at least 32 characters.'),
+    jwksUrl: httpsUrl.optional().describe('Keys of a client that signs its assertions (private_key_jwt).'),
+    redirectUris: z.array(z.string().min(1).max(2000)).min(1).max(50).describe('Where answers may go, exactly.'),
+  })
+  .refine(({ secret, jwksUrl }) => secret === undefined || jwksUrl === undefined, {
+    message: 'give secret or jwksUrl, not both',
+  })
+
+export const brandingSettings = z.strictObject({
+  name: z.string().trim().min(1).max(60).default('Gatehouse').describe('What people sign in to.'),
+  logoUrl: httpsUrl.optional().describe('An https address of an image. Default: no image.'),
+  color: z
+    .string()
+    .regex(/^#[0-9a-f]{6}$/i, 'a colour is written as #1f5fbf')
+    .refine((color) => readableOn(color) !== undefined, 'neither black nor white text can be read on this colour')
+    .default('#1f5fbf')
+    .describe('Colour of the buttons.'),
+})
+
+export const registrationSettings = z.strictObject({
+  enabled: z.boolean().default(true).describe('Clients may register themselves (RFC 7591).'),
+  metadataDocuments: z.boolean().default(true).describe('A client may be the https URL of its own metadata.'),
+  clientsMax: z.number().int().min(1).max(1_000_000).default(10_000).describe('Registered clients at a time.'),
+  unusedSeconds: seconds(60, 31_536_000).default(86_400).describe('Life of a client that nobody allows.'),
+  idleSeconds: seconds(3_600, 315_360_000).default(7_776_000).describe('Life of a client after its last use.'),
+})
+
+/** The authorization server (seed 003, `oauth`). Loaded only when a workspace has `authType` `oauth` or `both`. */
+export const oauthSettings = z.strictObject({
+  providers: signInProvidersSettings.default([]),
+  adminUsers: z
+    .array(z.email().transform((email) => email.toLowerCase()))
+    .max(10_000)
+    .default([])
+    .describe('E-mail addresses that may get the scope of administrators, once they are verified.'),
+  requireValidSession: z
+    .boolean()
+    .default(true)
+    .describe('Signing out ends the access that was given in that session.'),
+  clients: z.array(oauthClientSettings).max(1_000).default([]).describe('Clients that need not register.'),
+  registration: registrationSettings.prefault({}),
+  accessTokenTtlSeconds: seconds(60, 86_400).default(3_600).describe('Life of an access token.'),
+  refreshTokenTtlSeconds: seconds(3_600, 31_536_000).default(604_800).describe('Life of a refresh token, unused.'),
+  branding: brandingSettings.prefault({}),
+})
+
+export type OAuthSettings = z.output<typeof oauthSettings>
+export type OAuthClientSettings = z.output<typeof oauthClientSettings>
+export type BrandingSettings = z.output<typeof brandingSettings>

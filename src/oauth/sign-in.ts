@@ -1,0 +1,254 @@
+import type { Client, Interaction, InteractionResult, Provider } from 'oidc-provider'
+import { normalEmail } from '../accounts/person.ts'
+import { GatewayError } from '../errors.ts'
+import type { Answer, Exchange } from '../http/exchange.ts'
+import type { SignInLimits } from '../limits/sign-in-limits.ts'
+import type { Connections } from './connections.ts'
+import { type Cookies, FLOW_SECONDS } from './cookies.ts'
+import type { FederatedSignIn } from './federated-sign-in.ts'
+import { type AskingClient, formTarget } from './pages/asking-client.ts'
+import { consentPage } from './pages/consent-page.ts'
+import { messagePage } from './pages/message-page.ts'
+import type { Pages } from './pages/page.ts'
+import { signInPage } from './pages/sign-in-page.ts'
+import type { Principal, Principals } from './principals.ts'
+import type { RegisteredClients } from './registered-clients.ts'
+import { findResource, type OAuthResource, type OAuthResources } from './resources.ts'
+import { ROUTES } from './routes.ts'
+import type { OAuthSettings } from './settings.ts'
+import { PERSON_SCOPES, scopeInWords } from './workspace-scopes.ts'
+
+export interface SignInOptions {
+  readonly publicUrl: string
+  readonly provider: Provider
+  readonly settings: OAuthSettings
+  readonly resources: OAuthResources
+  readonly principals: Principals
+  readonly connections: Connections
+  readonly clients: RegisteredClients
+  readonly cookies: Cookies
+  readonly pages: Pages
+  /** Shared with every other place where a password can be tried. */
+  readonly limits: SignInLimits
+  readonly federated: FederatedSignIn
+  /** How long what was allowed is remembered, seconds. */
+  readonly grantTtlSeconds: number
+  /** Milliseconds since the epoch. */
+  readonly now: () => number
+}
+
+/** A sign-in under way: what was asked, by which client, for which workspace. */
+interface Flow {
+  readonly interaction: Interaction
+  readonly client: Client
+  readonly asking: AskingClient
+  readonly resource: OAuthResource
+  /** Who is signed in in this browser. */
+  readonly principal: Principal | undefined
+  readonly action: string
+  readonly formKey: string
+}
+
+const OVER = {
+  title: 'Start again',
+  detail:
+    'This sign-in took too long, is over, or was begun in another browser. Go back to your app and connect again.',
+}
+
+/** The pages between the request of a client and the answer that it gets: who it is, and whether the client may. */
+export class SignIn {
+  readonly #options: SignInOptions
+
+  constructor(options: SignInOptions) {
+    this.#options = options
+  }
+
+  /** Shows what is to be done next. */
+  async show(exchange: Exchange, uid: string): Promise<Answer> {
+    const flow = await this.#flow(exchange, uid)
+    return flow === undefined ? this.#over() : this.#page(flow)
+  }
+
+  /** Takes a form. Only one that we made for this sign-in in this browser counts (THREATS.md, T6). */
+  async submit(exchange: Exchange, uid: string): Promise<Answer> {
+    const form = new URLSearchParams(await exchange.readBody())
+    const flow = await this.#flow(exchange, uid)
+    if (flow === undefined) return this.#over()
+    const { interaction } = flow
+    if (!this.#options.cookies.isFormKey(form.get('key') ?? '', uid, interaction.prompt.name)) return this.#over()
+    const isConsent = interaction.prompt.name === 'consent'
+    switch (form.get('do')) {
+      case 'deny':
+        return this.#finish(interaction, { error: 'access_denied', error_description: 'The person said no.' })
+      case 'password':
+        return isConsent ? this.#over() : this.#password(exchange, flow, form)
+      case 'provider':
+        return isConsent ? this.#over() : this.#options.federated.begin(form.get('provider') ?? '', uid)
+      case 'allow':
+        return isConsent ? this.#allow(flow) : this.#over()
+      case 'switch':
+        return isConsent ? this.#switch(flow) : this.#over()
+      default:
+        return this.#over()
+    }
+  }
+
+  /** A provider has sent the browser back. */
+  async callback(exchange: Exchange): Promise<Answer> {
+    const returned = await this.#options.federated.finish(exchange)
+    if (returned === undefined) return this.#over()
+    const flow = await this.#flow(exchange, returned.uid)
+    if (flow === undefined || flow.interaction.prompt.name !== 'login') return this.#over()
+    if (!returned.ok) return this.#page(flow, { problem: returned.problem, status: 403 })
+    return this.#enter(flow, returned.principal, returned.amr)
+  }
+
+  async #flow(exchange: Exchange, uid: string): Promise<Flow | undefined> {
+    const { cookies, provider, principals, resources, publicUrl } = this.#options
+    if (!cookies.holdsFlow(exchange.header('cookie'), uid)) return undefined
+    const interaction = await provider.Interaction.find(uid)
+    if (interaction === undefined || interaction.result !== undefined) return undefined
+    const client = await provider.Client.find(textOf(interaction.params['client_id']))
+    const resource = findResource(textOf(interaction.params['resource']), { resources, publicUrl })
+    if (client === undefined || resource === undefined) return undefined
+    const session = await this.#sessionOf(exchange, interaction)
+    if (session === 'another') return undefined
+    return {
+      interaction,
+      client,
+      asking: this.#asking(client, textOf(interaction.params['redirect_uri'])),
+      resource,
+      principal: session === undefined ? undefined : await principals.find(session),
+      action: `${publicUrl}${ROUTES.signIn}/${uid}`,
+      formKey: cookies.formKey(uid, interaction.prompt.name),
+    }
+  }
+
+  /** Who is signed in; `another`: not who was when this page was due. */
+  async #sessionOf(exchange: Exchange, interaction: Interaction): Promise<string | 'another' | undefined> {
+    if (interaction.session === undefined) return undefined
+    const { cookies, provider } = this.#options
+    const session = await provider.Session.find(cookies.sessionOf(exchange.header('cookie')) ?? '')
+    const isSame = session?.uid === interaction.session.uid && session.accountId === interaction.session.accountId
+    return isSame ? session.accountId : 'another'
+  }
+
+  #asking({ clientId, clientName }: Client, redirectUri: string): AskingClient {
+    return {
+      name: clientName ?? 'An app without a name',
+      isKnown: this.#options.settings.clients.some(({ id }) => id === clientId),
+      documentHost: clientId.startsWith('https://') ? URL.parse(clientId)?.host : undefined,
+      redirectUri,
+    }
+  }
+
+  #page(
+    flow: Flow,
+    wrong: { readonly problem?: string; readonly status?: number; readonly email?: string } = {},
+  ): Answer {
+    const { pages, federated } = this.#options
+    const { interaction, asking, resource, principal, action, formKey } = flow
+    const { problem, status = 200, email = '' } = wrong
+    const leadsTo = [formTarget(asking.redirectUri)]
+    const workspace = resource.name
+    if (interaction.prompt.name === 'consent') {
+      if (principal === undefined) return this.#over()
+      const mayUse = this.#options.principals.mayUse(principal, resource)
+      const body = consentPage({
+        ...{ action, formKey, client: asking, workspace },
+        person: principal.email ?? principal.name,
+        scopes: this.#scopesOf(flow, principal).map((scope) => scopeInWords(scope, workspace)),
+        problem: mayUse ? undefined : `You may not use ${workspace}. Ask whoever runs it, or use another account.`,
+      })
+      return pages.page({ title: 'Allow access', body, leadsTo })
+    }
+    const body = signInPage({
+      ...{ action, formKey, client: asking, workspace, problem, email },
+      providers: federated.providers,
+      hasPasswords: true,
+    })
+    return pages.page({ status, title: 'Sign in', body, leadsTo: [...leadsTo, ...federated.origins] })
+  }
+
+  async #password(exchange: Exchange, flow: Flow, form: URLSearchParams): Promise<Answer> {
+    const { principals, limits, now } = this.#options
+    const email = (form.get('email') ?? '').slice(0, 254)
+    try {
+      limits.take({ address: exchange.clientAddress, email: normalEmail(email), now: now() })
+      const principal = await principals.signIn(email, form.get('password') ?? '')
+      if (principal !== undefined) return await this.#enter(flow, principal, 'pwd', email)
+      return this.#page(flow, { problem: 'The e-mail or the password is wrong.', status: 403, email })
+    } catch (error) {
+      if (!(error instanceof GatewayError) || error.code !== 'rate_limited') throw error
+      const { retryAfterSeconds = 60 } = error.detail
+      const problem = `Too many tries. Wait ${Math.ceil(retryAfterSeconds / 60)} min and try again.`
+      return this.#page(flow, { problem, status: 429, email })
+    }
+  }
+
+  /** Somebody has proved who it is. Whoever may not use the workspace stays on the page, and may try as somebody else. */
+  async #enter(flow: Flow, principal: Principal, amr: string, email = ''): Promise<Answer> {
+    const { interaction, resource } = flow
+    if (!this.#options.principals.mayUse(principal, resource)) {
+      const problem = `${principal.email ?? principal.name} may not use ${resource.name}. Ask whoever runs it.`
+      return this.#page(flow, { problem, status: 403, email })
+    }
+    if (interaction.session !== undefined && interaction.session.accountId !== principal.id) {
+      await this.#leave(interaction.session.uid)
+    }
+    return this.#finish(interaction, { login: { accountId: principal.id, amr: [amr], remember: true } })
+  }
+
+  async #allow(flow: Flow): Promise<Answer> {
+    const { provider, principals, connections, clients, grantTtlSeconds } = this.#options
+    const { interaction, client, asking, resource, principal } = flow
+    if (principal === undefined) return this.#over()
+    if (!principals.mayUse(principal, resource)) return this.#page(flow)
+    const scopes = this.#scopesOf(flow, principal)
+    const grant = new provider.Grant({ accountId: principal.id, clientId: client.clientId })
+    const ofPerson = scopes.filter((scope) => PERSON_SCOPES.some((one) => one === scope))
+    if (ofPerson.length > 0) grant.addOIDCScope(ofPerson.join(' '))
+    grant.addResourceScope(resource.url, scopes.join(' '))
+    const grantId = await grant.save()
+    const seen = { clientName: asking.name, redirectUri: asking.redirectUri, sessionUid: interaction.session?.uid }
+    await connections.keep(grantId, seen, grantTtlSeconds)
+    await clients.used(client.clientId)
+    return this.#finish(interaction, { ...interaction.lastSubmission, consent: { grantId } })
+  }
+
+  /** Forgets who is signed in and asks again. */
+  async #switch({ interaction }: Flow): Promise<Answer> {
+    if (interaction.session !== undefined) await this.#leave(interaction.session.uid)
+    return this.#finish(interaction, {})
+  }
+
+  async #leave(sessionUid: string): Promise<void> {
+    const session = await this.#options.provider.Session.findByUid(sessionUid)
+    if (session === undefined) return
+    session.accountId = undefined
+    session.authorizations = undefined
+    await session.persist()
+  }
+
+  /** What the client asks for, as far as this person may give it. */
+  #scopesOf({ interaction, resource }: Flow, principal: Principal): readonly string[] {
+    const forAdmins = this.#options.principals.isAdmin(principal, resource) ? resource.forAdmins : []
+    const may: readonly string[] = [...PERSON_SCOPES, ...resource.ordinary, ...forAdmins]
+    const asked = textOf(interaction.params['scope']).split(' ')
+    return [...new Set(asked)].filter((scope) => may.includes(scope))
+  }
+
+  async #finish(interaction: Interaction, result: InteractionResult): Promise<Answer> {
+    interaction.result = result
+    await interaction.save(FLOW_SECONDS)
+    return { status: 303, headers: { Location: interaction.returnTo } }
+  }
+
+  #over(): Answer {
+    return this.#options.pages.page({ status: 400, title: OVER.title, body: messagePage(OVER) })
+  }
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : ''
+}

@@ -1,0 +1,67 @@
+import type { Provider, Session } from 'oidc-provider'
+import type { Answer, Exchange } from '../http/exchange.ts'
+import type { Connections } from './connections.ts'
+import type { Cookies } from './cookies.ts'
+import { messagePage, signOutPage } from './pages/message-page.ts'
+import type { Pages } from './pages/page.ts'
+import type { Principals } from './principals.ts'
+import { ROUTES } from './routes.ts'
+import type { OAuthSettings } from './settings.ts'
+
+export interface SignOutOptions {
+  readonly publicUrl: string
+  readonly provider: Provider
+  readonly settings: Pick<OAuthSettings, 'requireValidSession'>
+  readonly principals: Principals
+  readonly connections: Connections
+  readonly cookies: Cookies
+  readonly pages: Pages
+}
+
+const PURPOSE = 'sign-out'
+const NOBODY = { title: 'You are signed out', detail: 'Nobody is signed in in this browser.' }
+
+/** Ends the session of a browser and, with `requireValidSession`, the access that was given in it (FEATURES C13). */
+export class SignOut {
+  readonly #options: SignOutOptions
+
+  constructor(options: SignOutOptions) {
+    this.#options = options
+  }
+
+  async show(exchange: Exchange): Promise<Answer> {
+    const { publicUrl, cookies, pages, principals } = this.#options
+    const session = await this.#session(exchange)
+    if (session?.accountId === undefined) return this.#nobody()
+    const principal = await principals.find(session.accountId)
+    const body = signOutPage({
+      action: `${publicUrl}${ROUTES.signOut}`,
+      formKey: cookies.formKey(session.uid, PURPOSE),
+      person: principal?.email ?? principal?.name ?? 'somebody who is no longer here',
+    })
+    return pages.page({ title: 'Sign out', body })
+  }
+
+  async submit(exchange: Exchange): Promise<Answer> {
+    const { cookies, connections, settings } = this.#options
+    const form = new URLSearchParams(await exchange.readBody())
+    const session = await this.#session(exchange)
+    if (session === undefined) return this.#nobody()
+    if (!cookies.isFormKey(form.get('key') ?? '', session.uid, PURPOSE)) return this.show(exchange)
+    if (session.accountId !== undefined && settings.requireValidSession) {
+      await connections.endOfPerson(session.accountId, ({ sessionUid }) => sessionUid === session.uid)
+    }
+    await session.destroy()
+    return this.#nobody()
+  }
+
+  #session(exchange: Exchange): Promise<Session | undefined> {
+    const id = this.#options.cookies.sessionOf(exchange.header('cookie'))
+    return id === undefined ? Promise.resolve(undefined) : this.#options.provider.Session.find(id)
+  }
+
+  #nobody(): Answer {
+    const { pages, cookies } = this.#options
+    return pages.page({ title: NOBODY.title, body: messagePage(NOBODY), cookies: [cookies.forgetSession()] })
+  }
+}

@@ -1,0 +1,41 @@
+import { GatewayError } from '../errors.ts'
+import type { Answer, Exchange } from '../http/exchange.ts'
+import type { Principals } from './principals.ts'
+
+/** What an access token of ours says, once it is verified; undefined: it is none, or no longer good. */
+export type VerifyAccessToken = (
+  token: string,
+) => Promise<{ readonly subject: string; readonly scopes: ReadonlySet<string> } | undefined>
+
+/** Who an access token speaks for (OpenID Connect Core §5.3), as far as its scopes go. */
+export class UserInfo {
+  readonly #verify: VerifyAccessToken
+  readonly #principals: Principals
+
+  constructor(verify: VerifyAccessToken, principals: Principals) {
+    this.#verify = verify
+    this.#principals = principals
+  }
+
+  /** @throws GatewayError `missing_token`, `invalid_token`, `insufficient_scope` */
+  async answer(exchange: Exchange): Promise<Answer> {
+    const token = /^Bearer +([^\s,]+)$/i.exec(exchange.header('authorization') ?? '')?.[1]
+    if (token === undefined) throw new GatewayError('missing_token', 'No authorization header provided')
+    const verified = await this.#verify(token)
+    const principal = verified === undefined ? undefined : await this.#principals.find(verified.subject)
+    if (verified === undefined || principal === undefined) {
+      throw new GatewayError('invalid_token', 'The access token is not valid here.')
+    }
+    const { scopes } = verified
+    if (!scopes.has('openid')) {
+      throw new GatewayError('insufficient_scope', 'The token has no scope openid.', { scopes: ['openid'] })
+    }
+    const { id, name, email, isEmailVerified } = principal
+    const claims = {
+      sub: id,
+      ...(scopes.has('profile') ? { name } : {}),
+      ...(scopes.has('email') && email !== undefined ? { email, email_verified: isEmailVerified } : {}),
+    }
+    return { status: 200, body: JSON.stringify(claims) }
+  }
+}
