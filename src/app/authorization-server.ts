@@ -10,6 +10,7 @@ import type { OpenWorkspace } from '../manage/open-workspace.ts'
 import type { AuthorizationServer } from '../oauth/authorization-server.ts'
 import type { SignInProvider } from '../oauth/federation/sign-in-provider.ts'
 import { metadataAt } from '../oauth/metadata.ts'
+import { openSessionItems } from '../oauth/open-session-items.ts'
 import { placeOf } from '../oauth/places.ts'
 import { Principals } from '../oauth/principals.ts'
 import { checkIssuer, type OAuthResource, type OAuthResources } from '../oauth/resources.ts'
@@ -51,9 +52,14 @@ export interface OAuthWing {
 export async function openOAuth(parts: OAuthParts): Promise<OAuthWing> {
   const { config, store, keyring, keys, log, directory, people, publicUrl, now } = parts
   const settings = config.oauth
+  const items = await openSessionItems({
+    settings: settings.sessionStorage,
+    sessionStorePath: settings.sessionStorePath,
+    ...{ dataDir: config.dataDir, store, keyring },
+    warn: (message) => log.warn(message),
+  })
   const storage = await openSessionStorage({
-    items: store.oauthItems,
-    ...{ keyring, now },
+    ...{ items, keyring, now },
     tokenLifeMs: settings.accessTokenTtlSeconds * 1000,
     onError: () => log.warn('what the authorization server keeps could not be tidied up'),
   })
@@ -94,7 +100,7 @@ export async function openOAuth(parts: OAuthParts): Promise<OAuthWing> {
     credentials,
     takes: (path) => (placeOf(path) !== undefined || metadataAt(path, resources) !== undefined) && isOn(),
     serve: async (exchange) => exchange.send(await (await server()).answer(exchange)),
-    close: () => storage.close(),
+    close: () => storage.close().then(() => items.close()),
   }
 }
 
