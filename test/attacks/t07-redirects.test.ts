@@ -32,6 +32,11 @@ const GOOD_REDIRECTS = [
   ...['http://[::1]:9/cb', 'cursor://anysphere.cursor-mcp/oauth/callback', 'vscode://vscode.github-authentication/did'],
 ]
 
+/** Requests that are wrong in other ways too: the error must not leave either. */
+const BROKEN: readonly Readonly<Record<string, string>>[] = [
+  ...[{}, { response_type: 'token' }, { scope: 'openid', prompt: 'none' }, { resource: 'https://x.example' }],
+]
+
 suite('T7: an answer goes to an address that was registered, and nowhere else:', () => {
   test('what is no safe redirect cannot be registered (C3)', async () => {
     await using stand = await startOAuthStand()
@@ -79,12 +84,7 @@ suite('T7: an answer goes to an address that was registered, and nowhere else:',
     ]
     const browser = new Browser(stand.gateway.url)
     for (const redirect of others) {
-      for (const more of [
-        {},
-        { response_type: 'token' },
-        { scope: 'openid', prompt: 'none' },
-        { resource: 'https://x.example' },
-      ]) {
+      for (const more of BROKEN) {
         const { url } = await client.request({ params: { redirect_uri: redirect, ...more } })
         const page = pageOf(await browser.open(url))
         assert.equal(page.status, 400, `${redirect} ${JSON.stringify(more)}`)

@@ -6,6 +6,10 @@ import { Browser, leftOf, signInAndAllow, startOAuthStand } from '../flows/oauth
 const SECRET = 'a secret of forty characters, more or less'
 const CONFIDENTIAL = { id: 'app', name: 'App', secret: SECRET, redirectUris: [REDIRECT] }
 
+const WRONG_VERIFIERS: readonly Readonly<Record<string, string>>[] = [
+  ...[{}, { code_verifier: '' }, { code_verifier: 'x'.repeat(43) }],
+]
+
 /** The request without some parameters, with others. */
 function changed(url: string, without: readonly string[], more: Readonly<Record<string, string>> = {}): string {
   const asked = new URL(url)
@@ -43,7 +47,7 @@ suite('T8: PKCE with S256 is asked of every client and cannot be talked down:', 
     await using stand = await startOAuthStand()
     const client = await StrictClient.register(stand)
     const browser = new Browser(stand.gateway.url)
-    for (const verifier of [{}, { code_verifier: '' }, { code_verifier: 'x'.repeat(43) }]) {
+    for (const verifier of WRONG_VERIFIERS) {
       const code = (await signInAndAllow(browser, (await client.request()).url)).searchParams.get('code') ?? ''
       const form = { grant_type: 'authorization_code', code, redirect_uri: REDIRECT, ...verifier }
       const refused = await client.token(form)
