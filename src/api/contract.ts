@@ -111,10 +111,14 @@ export const auditLine = z.looseObject({
   at: z.number().describe('Milliseconds since the epoch.'),
   action: z.string(),
   outcome: z.enum(AUDIT_OUTCOMES),
-  actor: z.string().describe('admin_key, caller (see issuer and subject), config_file, system or anonymous.'),
+  actor: z
+    .string()
+    .describe(
+      'admin_key, person (see subject, the id, and actorName, the e-mail), caller (see issuer and subject), config_file, system or anonymous.',
+    ),
   changes: z.unknown().describe('What was changed; of secrets only that they were.'),
   count: z.number().describe('Denials that are alike are one line.'),
-  previousHash: z.string(),
+  previousHash: z.string().optional().describe('Of the line before, which may be another account’s: for the operator.'),
   hash: z.string(),
 })
 

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { z } from 'zod'
 import { problemAnswer } from '../api/contract.ts'
+import { ACCOUNT_HEADER } from '../api/routes.ts'
 import type { Connection } from '../config.ts'
 import { readKeyFile } from '../crypto/key-file.ts'
 import { createEgress } from '../egress/create-egress.ts'
@@ -21,8 +22,14 @@ export interface AdminClient extends AsyncDisposable {
 const TIMEOUT_MS = 60_000
 const ANSWER_BYTES_MAX = 50_000_000
 
-/** `url` is the gateway's; by default where it listens. */
-export function createAdminClient(connection: Connection, url?: string): AdminClient {
+export interface AdminClientOptions {
+  /** The gateway's; by default where it listens. */
+  readonly url?: string | undefined
+  /** The account that calls are about; by default the default account. */
+  readonly account?: string | undefined
+}
+
+export function createAdminClient(connection: Connection, { url, account }: AdminClientOptions = {}): AdminClient {
   const { origin } = url === undefined ? addressOf(connection) : parseAddress(url)
   const keyFile = join(connection.keysDir, 'admin.key')
   const adminKey = readAdminKey(keyFile, origin)
@@ -36,6 +43,7 @@ export function createAdminClient(connection: Connection, url?: string): AdminCl
           path,
           headers: {
             authorization: `Bearer ${adminKey}`,
+            ...(account === undefined ? {} : { [ACCOUNT_HEADER]: account }),
             ...(body === undefined ? {} : { 'content-type': 'application/json' }),
           },
           body: body === undefined ? undefined : JSON.stringify(body),

@@ -13,7 +13,7 @@ const FILTERS = [
   ['--workspace <workspace>', 'only this one: slug or id'],
   ['--action <action>', 'only this one, as in workspace.changed'],
   ['--outcome <outcome>', 'ok, denied or failed'],
-  ['--actor <actor>', 'admin_key, caller, config_file, system or anonymous'],
+  ['--actor <actor>', 'admin_key, person, caller, config_file, system or anonymous'],
   ['--issuer <issuer>', 'who vouched for the caller'],
   ['--subject <subject>', 'the caller'],
   ['--request-id <id>', 'what one request did'],
@@ -80,7 +80,7 @@ async function verifiedOnline(flags: Flags, known: { seq: number; hash: string }
 
 async function verifiedOffline(flags: Flags): Promise<Verified> {
   if (flags['known'] !== undefined) throw new GatewayError('config_invalid', '--known needs a running gateway.')
-  const { offline: _offline, known: _known, json: _json, gateway: _gateway, ...options } = flags
+  const { offline: _offline, known: _known, json: _json, gateway: _gateway, account: _account, ...options } = flags
   const { verifyOffline } = await import('../app/verify-offline.ts')
   const { problems, ...rest } = await verifyOffline(configFrom(options))
   return { ...rest, problems: [...problems] }
@@ -121,7 +121,8 @@ function lineText(line: AuditLine): string {
   const text = (name: string) => (typeof line[name] === 'string' ? line[name] : '')
   const time = new Date(line.at).toISOString().replace('T', ' ').slice(0, 23)
   const vouched = text('issuer') === '' ? '' : ` of ${text('issuer')}`
-  const who = `${line.actor}${text('subject') === '' ? '' : ` ${text('subject')}`}${vouched}`
+  const name = text('actorName') || text('subject')
+  const who = `${line.actor}${name === '' ? '' : ` ${name}`}${vouched}`
   const times = line.count === 1 ? '' : ` ${line.count} times`
   const changes = Array.isArray(line.changes) ? line.changes.map(changeText).join(', ') : ''
   const rest = [text('clientAddress'), text('requestId'), text('reason'), changes].filter((part) => part !== '')

@@ -42,15 +42,19 @@ export function addConnectionOptions(command: Command): Command {
   command
     .option('--config <file>', `config file (default: ${DEFAULT_FILE} if it is there)`)
     .option('--gateway <url>', 'the gateway to talk to (default: where this configuration listens)')
+    .option('--account <account>', 'the account that it is about: slug or id (default: the default account)')
   return addOptions(command, (key) => CONNECTION_FLAGS.has(key))
 }
 
 /** The gateway that these flags, the environment and the config file name. */
 export function clientFrom(flags: Readonly<Record<string, unknown>>): AdminClient {
-  const { host, port, keysDir, gateway } = flags
+  const { host, port, keysDir, gateway, account } = flags
   const file = configFile(flags)
   const connection = loadConnection({ file, flags: { host, port, keysDir }, env: processEnvironment() })
-  return createAdminClient(connection, typeof gateway === 'string' ? gateway : undefined)
+  return createAdminClient(connection, {
+    url: typeof gateway === 'string' ? gateway : undefined,
+    account: typeof account === 'string' ? account : undefined,
+  })
 }
 
 function addOptions(command: Command, isWanted: (key: string) => boolean): Command {

@@ -126,7 +126,7 @@ async function printAnswer(flags: Flags, ask: (client: AdminClient) => Promise<I
 }
 
 /** Anything but `y` or `yes` is a no. @throws GatewayError where nobody can be asked, and for a no. */
-async function confirm(question: string): Promise<void> {
+export async function confirm(question: string): Promise<void> {
   if (process.stdin.isTTY !== true) {
     throw new GatewayError('invalid_request', 'Nobody can be asked here: add --yes to do it without asking.')
   }

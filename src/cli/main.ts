@@ -13,6 +13,8 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ['token', () => import('./token-command.ts').then(({ tokenCommand }) => tokenCommand())],
   ['key', () => import('./key-command.ts').then(({ keyCommand }) => keyCommand())],
   ['keys', () => import('./key-command.ts').then(({ signingKeysCommand }) => signingKeysCommand())],
+  ['person', () => import('./person-command.ts').then(({ personCommand }) => personCommand())],
+  ['account', () => import('./account-command.ts').then(({ accountCommand }) => accountCommand())],
   ['logs', () => import('./logs-command.ts').then(({ logsCommand }) => logsCommand())],
   ['audit', () => import('./audit-command.ts').then(({ auditCommand }) => auditCommand())],
   ['doctor', () => import('./doctor-command.ts').then(({ doctorCommand }) => doctorCommand())],

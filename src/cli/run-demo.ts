@@ -57,7 +57,7 @@ async function tell(api: TestApi, { url }: RunningGateway, folder: string): Prom
     ['Test API', `${api.origin}  (login with admin / password, its tokens live ${TOKEN_LIFETIME_SECONDS} s)`],
     ['Gateway', `${url}  (embedded store in a temporary folder)`],
   ])
-  await using admin = createAdminClient(demoConfig(folder, 0), url)
+  await using admin = createAdminClient(demoConfig(folder, 0), { url })
   let allRight = true
   const story = runStory({ api, admin, callerSecret: randomSecret(48) })
   printHead()

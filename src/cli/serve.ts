@@ -5,7 +5,7 @@ import { GatewayError } from '../errors.ts'
 import { StdioExchange } from '../http/stdio-exchange.ts'
 import { startServer } from '../server.ts'
 import { workspacePath } from '../workspaces/workspace.ts'
-import { untilStopped } from './terminal.ts'
+import { printNotice, untilStopped } from './terminal.ts'
 
 /** Runs the gateway over HTTP until somebody stops it. */
 export async function serveHttp(config: Config): Promise<void> {
@@ -26,6 +26,11 @@ export async function serveHttp(config: Config): Promise<void> {
       'No workspace yet. Make one: gatehouse workspace create --name my-api --spec https://…/openapi.json',
     )
   }
+  // Beside the log, which may be kept for long and read by many: the code is for whoever sits here (THREATS.md, T32).
+  await gateway.firstRun.announce((code) => {
+    printNotice(`Nobody has an account here yet. Make yourself the owner, within an hour, with this code: ${code}`)
+    printNotice(`  gatehouse person first-run --code ${code} --email YOU@EXAMPLE.COM --name 'YOUR NAME'`)
+  })
   await stopped
   await stop()
 }

@@ -52,6 +52,11 @@ export function printError(message: string): void {
   process.stderr.write(`${printableLines(message)}\n`)
 }
 
+/** Says something to whoever sits at the terminal, beside what a program may read from the standard output. */
+export function printNotice(message: string): void {
+  process.stderr.write(`${printable(message)}\n`)
+}
+
 export function printJson(value: unknown): void {
   process.stdout.write(`${printableJson(JSON.stringify(value, null, 2))}\n`)
 }

@@ -111,12 +111,12 @@ export class GatehouseProcess implements AsyncDisposable {
     return this.#child.pid ?? 0
   }
 
-  /** Resolves with the first match in what it prints to standard output; rejects when it ends without one, or takes too long. */
-  sees(pattern: RegExp): Promise<RegExpExecArray> {
+  /** Resolves with the first match in what it prints, to standard output unless told; rejects when it ends without one, or takes too long. */
+  sees(pattern: RegExp, where: 'stdout' | 'stderr' = 'stdout'): Promise<RegExpExecArray> {
     return new Promise((resolve, reject) => {
       let isLate = false
       const look = () => {
-        const found = pattern.exec(this.stdout)
+        const found = pattern.exec(this[where])
         if (found === null && !this.#isOver && !isLate) return
         this.#watchers.delete(look)
         clearTimeout(timer)
