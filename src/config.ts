@@ -3,6 +3,7 @@ import { homedir } from 'node:os'
 import { dirname, resolve } from 'node:path'
 import { parse as parseYaml } from 'yaml'
 import { z } from 'zod'
+import { withGoogleFromEnvironment } from './config/google-from-environment.ts'
 import { securityLoggingSettings } from './config/security-logging.ts'
 import { trustProxySettings } from './config/trust-proxy.ts'
 import { unsafeAuth } from './config/unsafe-auth.ts'
@@ -163,6 +164,8 @@ export function loadConfig({ file, flags = {}, env }: ConfigInput): Config {
   }
   const auth = verifierFrom(flags, env, { fileHasAuth: merged['auth'] !== undefined })
   if (auth !== undefined) merged['auth'] = auth
+  const oauth = withGoogleFromEnvironment(merged['oauth'], env)
+  if (oauth !== undefined) merged['oauth'] = oauth
   const parsed = configSchema.safeParse(merged)
   if (!parsed.success) throw invalid(problemsOf(parsed.error))
   const nodeEnv = env['NODE_ENV']
@@ -234,6 +237,10 @@ function unsafeChoices(config: Config): string[] {
     problems.push(
       'publicUrl: set it (or allowedHosts) to the name that clients use, so that other Host names can be refused.',
     )
+  }
+  const takesOAuth = auths.some((auth) => auth?.authType === 'oauth' || auth?.authType === 'both')
+  if (takesOAuth && config.trustProxy.length > 0 && config.publicUrl === undefined) {
+    problems.push('publicUrl: with authType oauth or both set it: an issuer has one name, whoever asks (RFC 8414 §2).')
   }
   for (const key of ['allowedHosts', 'allowedOrigins'] as const) {
     if (config[key]?.includes('*')) problems.push(`${key}: * is not allowed. Name each one.`)

@@ -8,6 +8,9 @@ import { readToken } from '../identify/unverified-token.ts'
 import type { SignInLimits } from '../limits/sign-in-limits.ts'
 import type { OpenWorkspace } from '../manage/open-workspace.ts'
 import type { AuthorizationServer } from '../oauth/authorization-server.ts'
+import { ConnectedApps } from '../oauth/connected-apps.ts'
+import { Connections } from '../oauth/connections.ts'
+import type { SignInProvider } from '../oauth/federation/sign-in-provider.ts'
 import { metadataAt } from '../oauth/metadata.ts'
 import { placeOf } from '../oauth/places.ts'
 import { Principals } from '../oauth/principals.ts'
@@ -40,6 +43,9 @@ export interface OAuthWing {
   /** Whether it answers at this path: only while some workspace takes its tokens. */
   takes(path: string): boolean
   serve(exchange: Exchange): Promise<void>
+  readonly connectedApps: ConnectedApps
+  /** What this person may do has changed: access tokens are made anew from now on, or not at all. */
+  personChanged(personId: string): Promise<void>
   close(): Promise<void>
 }
 
@@ -59,6 +65,7 @@ export async function openOAuth(parts: OAuthParts): Promise<OAuthWing> {
   const principals = new Principals({
     people,
     adapter: storage.adapter('Principal'),
+    ofPeople: storage.adapter('PersonPrincipals'),
     adminUsers: settings.adminUsers,
     ttlSeconds: PRINCIPAL_SECONDS,
     isAllowedBy: (_providerId, { isAllowed }) => isAllowed,
@@ -69,6 +76,7 @@ export async function openOAuth(parts: OAuthParts): Promise<OAuthWing> {
     keys,
     isRevoked: (grant) => storage.revocations.isRevoked(grant),
     stands: async ({ grantId, subject }, accountId) => {
+      // Asked of the storage as well: one that forgets everything at a restart has forgotten what was revoked, too.
       const grant = await storage.adapter('Grant').find(grantId)
       if (grant?.['accountId'] !== subject) return false
       const principal = await principals.find(subject)
@@ -77,12 +85,15 @@ export async function openOAuth(parts: OAuthParts): Promise<OAuthWing> {
     now,
   })
   const resources = oauthResources(directory, publicUrl)
+  const providers = await openProviders(parts)
   let opened: Promise<AuthorizationServer> | undefined
   const server = () => {
-    opened ??= openServer({ ...parts, storage, principals, credentials, resources }).catch((error: unknown) => {
-      opened = undefined
-      throw error
-    })
+    opened ??= openServer({ ...parts, storage, principals, credentials, resources, providers }).catch(
+      (error: unknown) => {
+        opened = undefined
+        throw error
+      },
+    )
     return opened
   }
   const isOn = () => directory.entries.some(({ identity }) => identity.takesOAuth)
@@ -90,6 +101,14 @@ export async function openOAuth(parts: OAuthParts): Promise<OAuthWing> {
     credentials,
     takes: (path) => (placeOf(path) !== undefined || metadataAt(path, resources) !== undefined) && isOn(),
     serve: async (exchange) => exchange.send(await (await server()).answer(exchange)),
+    connectedApps: new ConnectedApps({
+      principals,
+      connections: new Connections(storage.grants, storage.adapter('Connection')),
+      workspaceOf: (url) => directory.entries.find(({ path }) => publicUrl() + path === url)?.workspace,
+    }),
+    personChanged: async (personId) => {
+      for (const id of await principals.idsOf(personId)) await storage.revocations.revoke({ what: 'subject', id })
+    },
     close: () => storage.close(),
   }
 }
@@ -102,15 +121,31 @@ interface ServerParts extends OAuthParts {
   readonly principals: Principals
   readonly credentials: OAuthCredentials
   readonly resources: OAuthResources
+  readonly providers: readonly SignInProvider[]
+}
+
+/** @throws GatewayError `config_invalid` for one that cannot be used as it is set. */
+async function openProviders({ config, egress, log, now }: OAuthParts): Promise<readonly SignInProvider[]> {
+  const { providers: settings } = config.oauth
+  if (settings.length === 0) return []
+  const { createSignInProviders } = await import('../oauth/federation/create-sign-in-providers.ts')
+  const providers = createSignInProviders(settings, { egress, now })
+  // Not waited for: one that does not answer now is asked again when somebody chooses it.
+  for (const { id, start } of providers.map((one) => ({ id: one.id, start: () => one.start() }))) {
+    void start().then((problem) => {
+      if (problem !== undefined) log.warn(`sign-in provider ${id}: ${problem}`)
+    })
+  }
+  return providers
 }
 
 async function openServer(parts: ServerParts): Promise<AuthorizationServer> {
-  const { config, keyring, keys, egress, log, publicUrl, now, storage, principals, resources, signInLimits } = parts
+  const { config, keyring, keys, egress, log, publicUrl, now, storage, principals, resources } = parts
   await keys.ready()
   const { openAuthorizationServer } = await import('../oauth/authorization-server.ts')
   return openAuthorizationServer({
     ...{ publicUrl: publicUrl(), settings: config.oauth, resources, principals, storage, keys, keyring, egress, now },
-    ...{ providers: [], signInLimits },
+    ...{ providers: parts.providers, signInLimits: parts.signInLimits },
     verifyAccessToken: (token) => verifyAnywhere(token, parts),
     onServerError: (message) => log.error(`the authorization server failed: ${message}`),
   })

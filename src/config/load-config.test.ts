@@ -205,13 +205,34 @@ test('authType dev starts in development on this machine only (A31)', () => {
   )
 })
 
-test('authType oauth and both are refused in words (A26)', () => {
+suite('authType oauth and both (A26, PRODUCT.md 12)', () => {
   for (const authType of ['oauth', 'both']) {
-    assert.match(
-      refusalOf(() => load({ auth: { authType } })),
-      /auth: authType \w+ needs Gatehouse’s own authorization server/,
-    )
+    test(`${authType} starts on this machine, and elsewhere behind https`, () => {
+      assert.equal(load({ auth: { authType } }).auth?.authType, authType)
+      assert.equal(load({ auth: { authType }, publicUrl: 'https://gate.example' }).auth?.authType, authType)
+    })
+
+    test(`${authType} does not start where codes would travel in the open`, () => {
+      assert.match(
+        refusalOf(() => load({ auth: { authType }, publicUrl: 'http://gate.example' })),
+        /auth: authType oauth and both need a publicUrl that begins with https/,
+      )
+    })
+
+    test(`${authType} does not start behind a proxy without one name for everybody`, () => {
+      assert.match(
+        refusalOf(() => load({ auth: { authType }, trustProxy: ['loopback'] })),
+        /publicUrl: with authType oauth or both set it/,
+      )
+    })
   }
+
+  test('oauth takes no verifier beside it', () => {
+    assert.match(
+      refusalOf(() => load({ auth: { authType: 'oauth', jwt: { secret: SECRET, audience: 'a' } } })),
+      /authType oauth takes neither jwt entries nor userinfo/,
+    )
+  })
 })
 
 suite('a verifier from flags and environment', () => {

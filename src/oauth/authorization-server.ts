@@ -16,10 +16,11 @@ import { type LimitedSurface, SurfaceLimits } from './limits.ts'
 import { type MetadataPath, metadataAt, publishedMetadata } from './metadata.ts'
 import { messagePage } from './pages/message-page.ts'
 import { createPages, type Pages } from './pages/page.ts'
-import { METHODS, PAGES, type Place, placeOf } from './places.ts'
+import { METHODS, PAGES, type Place, placeOf, READING } from './places.ts'
 import type { Principals } from './principals.ts'
 import { createProvider, GRANT_SECONDS, GRANT_TYPES } from './provider.ts'
 import { type ProviderAnswer, type ProviderCallback, runProvider, toAnswer } from './provider-exchange.ts'
+import { RegisteredClients } from './registered-clients.ts'
 import { authorizeParameters, tokenParameters } from './request-parameters.ts'
 import type { OAuthResources } from './resources.ts'
 import { ROUTES } from './routes.ts'
@@ -55,10 +56,14 @@ export async function openAuthorizationServer(options: AuthorizationServerOption
   const library = await import('oidc-provider')
   const { publicUrl, settings, resources, principals, storage, keyring, egress, now } = options
   const pages = createPages(settings.branding)
+  const clients = new RegisteredClients({
+    ...{ settings: settings.registration, now },
+    adapter: storage.adapter('Client'),
+  })
   const provider = createProvider(library, {
     ...{ issuer: publicUrl, settings, resources, principals, pages },
     keys: options.keys,
-    adapter: storage.adapter,
+    adapter: (model) => (model === 'Client' ? clients.adapter : storage.adapter(model)),
     fetch: fetchThrough(egress),
     onServerError: options.onServerError,
   })
@@ -72,9 +77,9 @@ export async function openAuthorizationServer(options: AuthorizationServerOption
     adapter: storage.adapter('SignInAway'),
   })
   return new AuthorizationServer({
-    ...{ publicUrl, resources, provider, cookies, pages, limits, units: storage.units },
+    ...{ publicUrl, resources, provider, clients, cookies, pages, limits, units: storage.units },
     signIn: new SignIn({
-      ...{ publicUrl, provider, settings, resources, principals, connections, cookies, pages, federated, now },
+      ...{ publicUrl, provider, settings, resources, principals, connections, clients, cookies, pages, federated, now },
       limits: options.signInLimits,
       grantTtlSeconds: GRANT_SECONDS,
     }),
@@ -87,6 +92,7 @@ interface Parts {
   readonly publicUrl: string
   readonly resources: OAuthResources
   readonly provider: Provider
+  readonly clients: RegisteredClients
   readonly cookies: Cookies
   readonly pages: Pages
   readonly limits: SurfaceLimits
@@ -123,12 +129,13 @@ export class AuthorizationServer {
     const place = placeOf(exchange.path)
     try {
       const metadata = metadataAt(exchange.path, this.#parts.resources)
-      if (metadata !== undefined) return await this.#metadata(metadata)
-      if (place === undefined) throw new GatewayError('not_found', 'There is nothing at this address.')
-      const allow = METHODS[place.route] ?? []
+      const allow = place === undefined ? READING : (METHODS[place.route] ?? [])
+      if (metadata === undefined && place === undefined) throw nothingHere()
       if (!allow.includes(exchange.method)) {
         throw new GatewayError('method_not_allowed', `This address takes ${allow.join(', ')}.`, { allow })
       }
+      if (metadata !== undefined) return await this.#metadata(metadata)
+      if (place === undefined) throw nothingHere()
       this.#parts.limits.take(surfaceOf(place), exchange.clientAddress)
       // All that a request changes is kept together, and a failure of the storage is told as one.
       return await this.#parts.units.serve(() => this.#serve(exchange, place))
@@ -170,9 +177,16 @@ export class AuthorizationServer {
     // The library says what is wrong with a body that is no object.
     if (asked === undefined) return this.#run(exchange, route, { body })
     const registration = registrationOf(asked, GRANT_TYPES)
-    if (registration.ok) return this.#run(exchange, route, { body: JSON.stringify(registration.metadata) })
-    const { error, description } = registration
-    return { status: 400, body: JSON.stringify({ error, error_description: description }) }
+    if (!registration.ok) {
+      const { error, description } = registration
+      return { status: 400, body: JSON.stringify({ error, error_description: description }) }
+    }
+    this.#parts.clients.admit()
+    const answer = await this.#run(exchange, route, { body: JSON.stringify(registration.metadata) })
+    const made = answer.status === 201 ? jsonObject(answer.body ?? '') : undefined
+    if (made === undefined) return answer
+    // No member of RFC 7591 says so: it knows of secrets that end, not of clients.
+    return { ...answer, body: JSON.stringify({ ...made, client_id_expires_at: this.#parts.clients.unusedUntil }) }
   }
 
   /** Has the library answer. */
@@ -203,6 +217,10 @@ export class AuthorizationServer {
       body: messagePage({ title: 'This did not work', detail }),
     })
   }
+}
+
+function nothingHere(): GatewayError {
+  return new GatewayError('not_found', 'There is nothing at this address.')
 }
 
 function surfaceOf({ route, rest }: Place): LimitedSurface {

@@ -69,6 +69,7 @@ declare module 'oidc-provider' {
     body: unknown
     type: string
     status: number
+    set(headers: Readonly<Record<string, string>>): void
   }
 
   export class ExternalSigningKey {

@@ -28,14 +28,16 @@ export function placeOf(path: string): Place | undefined {
   return undefined
 }
 
+export const READING: readonly string[] = ['GET', 'HEAD']
+
 /** What each route takes. */
 export const METHODS: Readonly<Record<string, readonly string[]>> = {
-  [ROUTES.library.authorization]: ['GET', 'HEAD'],
+  [ROUTES.library.authorization]: READING,
   [ROUTES.library.token]: ['POST'],
   [ROUTES.library.registration]: ['POST'],
   [ROUTES.library.revocation]: ['POST'],
-  [ROUTES.library.userinfo]: ['GET', 'HEAD', 'POST'],
-  [ROUTES.signIn]: ['GET', 'HEAD', 'POST'],
-  [ROUTES.signOut]: ['GET', 'HEAD', 'POST'],
-  [ROUTES.callback]: ['GET', 'HEAD'],
+  [ROUTES.library.userinfo]: [...READING, 'POST'],
+  [ROUTES.signIn]: [...READING, 'POST'],
+  [ROUTES.signOut]: [...READING, 'POST'],
+  [ROUTES.callback]: READING,
 }

@@ -86,11 +86,12 @@ function configuration(library: typeof Library, options: ProviderOptions): Recor
     extraTokenClaims: (_context: unknown, token: { grantId?: string; accountId?: string }) =>
       tokenClaims(token, principals),
     renderError: async (context: ProviderContext, out: Readonly<Record<string, string>>) => {
+      const title = 'This did not work'
+      const detail = out['error_description'] ?? out['error'] ?? ''
+      const page = pages.page({ title, body: messagePage({ title, detail }) })
+      context.set({ ...page.headers })
       context.type = 'html'
-      context.body = pages.page({
-        title: 'This did not work',
-        body: messagePage({ title: 'This did not work', detail: `${out['error_description'] ?? out['error'] ?? ''}` }),
-      }).body
+      context.body = page.body
     },
     interactions: {
       policy: policy(library),

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { signInProvidersSettings } from './federation/settings.ts'
 import { readableOn } from './pages/contrast.ts'
 
 const seconds = (min: number, max: number) => z.number().int().min(min).max(max)
@@ -38,6 +39,7 @@ export const registrationSettings = z.strictObject({
 
 /** The authorization server (seed 003, `oauth`). Loaded only when a workspace has `authType` `oauth` or `both`. */
 export const oauthSettings = z.strictObject({
+  providers: signInProvidersSettings.default([]),
   adminUsers: z
     .array(z.email().transform((email) => email.toLowerCase()))
     .max(10_000)

@@ -12,6 +12,7 @@ import { messagePage } from './pages/message-page.ts'
 import type { Pages } from './pages/page.ts'
 import { signInPage } from './pages/sign-in-page.ts'
 import type { Principal, Principals } from './principals.ts'
+import type { RegisteredClients } from './registered-clients.ts'
 import { findResource, type OAuthResource, type OAuthResources } from './resources.ts'
 import { ROUTES } from './routes.ts'
 import type { OAuthSettings } from './settings.ts'
@@ -24,6 +25,7 @@ export interface SignInOptions {
   readonly resources: OAuthResources
   readonly principals: Principals
   readonly connections: Connections
+  readonly clients: RegisteredClients
   readonly cookies: Cookies
   readonly pages: Pages
   /** Shared with every other place where a password can be tried. */
@@ -198,7 +200,7 @@ export class SignIn {
   }
 
   async #allow(flow: Flow): Promise<Answer> {
-    const { provider, principals, connections, grantTtlSeconds } = this.#options
+    const { provider, principals, connections, clients, grantTtlSeconds } = this.#options
     const { interaction, client, asking, resource, principal } = flow
     if (principal === undefined) return this.#over()
     if (!principals.mayUse(principal, resource)) return this.#page(flow)
@@ -210,6 +212,7 @@ export class SignIn {
     const grantId = await grant.save()
     const seen = { clientName: asking.name, redirectUri: asking.redirectUri, sessionUid: interaction.session?.uid }
     await connections.keep(grantId, seen, grantTtlSeconds)
+    await clients.used(client.clientId)
     return this.#finish(interaction, { ...interaction.lastSubmission, consent: { grantId } })
   }
 

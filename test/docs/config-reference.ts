@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { securityLoggingSettings, securityWebhookSettings } from '../../src/config/security-logging.ts'
 import { AUTH_NAMES, configSchema, OPTION_NAMES } from '../../src/config.ts'
+import { brandingSettings, oauthClientSettings, oauthSettings, registrationSettings } from '../../src/oauth/settings.ts'
 import { accessSettings, ruleSettings } from '../../src/workspaces/access-settings.ts'
 import {
   devSettings,
@@ -30,6 +31,18 @@ export function configReference(): string {
     '### `securityLogging.webhook`',
     '',
     table(['key', 'default', 'meaning'], rows(securityWebhookSettings)),
+    '## `oauth`: the authorization server ([guide](../guide/oauth.md))',
+    '',
+    table(['key', 'default', 'meaning'], rows(oauthSettings)),
+    '### `oauth.registration`',
+    '',
+    table(['key', 'default', 'meaning'], rows(registrationSettings)),
+    '### `oauth.clients`: a list of these',
+    '',
+    table(['key', 'default', 'meaning'], rows(oauthClientSettings)),
+    '### `oauth.branding`',
+    '',
+    table(['key', 'default', 'meaning'], rows(brandingSettings)),
     '## `auth.jwt`: one verifier of callers, or a list',
     '',
     'Exactly one of `secret`, `publicKey`, `jwksUrl`. Which verifier takes a token is decided by its `iss`.',

@@ -41,8 +41,9 @@ export interface OAuthStand extends AsyncDisposable {
 
 export async function startOAuthStand(options: OAuthStandOptions = {}): Promise<OAuthStand> {
   const { oauth = {}, auth = { authType: 'oauth' }, config = {}, now, role = 'developer' } = options
-  const api = await startRecordingApi()
-  const gateway = await startGateway({ config: { oauth, ...config }, ...(now === undefined ? {} : { now }) })
+  await using parts = new AsyncDisposableStack()
+  const api = parts.use(await startRecordingApi())
+  const gateway = parts.use(await startGateway({ config: { oauth, ...config }, ...(now === undefined ? {} : { now }) }))
   const admin = adminClient(gateway)
   const addWorkspace = async (name: string, settings: Readonly<Record<string, unknown>> = {}) => {
     const source = { document: JSON.stringify(DOCUMENT) }
@@ -61,12 +62,10 @@ export async function startOAuthStand(options: OAuthStandOptions = {}): Promise<
   }
   const endpoint = await addWorkspace('Orders')
   await addPerson(ADA)
+  const started = parts.move()
   return {
     ...{ gateway, endpoint, api, admin, addWorkspace, addPerson },
-    async [Symbol.asyncDispose]() {
-      await gateway[Symbol.asyncDispose]()
-      await api[Symbol.asyncDispose]()
-    },
+    [Symbol.asyncDispose]: () => started.disposeAsync(),
   }
 }
 
