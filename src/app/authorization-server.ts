@@ -62,13 +62,15 @@ export async function openOAuth(parts: OAuthParts): Promise<OAuthWing> {
     tokenLifeMs: settings.accessTokenTtlSeconds * 1000,
     onError: () => log.warn('what the authorization server keeps could not be tidied up'),
   })
+  const providers = await openProviders(parts)
   const principals = new Principals({
     people,
     adapter: storage.adapter('Principal'),
     ofPeople: storage.adapter('PersonPrincipals'),
     adminUsers: settings.adminUsers,
     ttlSeconds: PRINCIPAL_SECONDS,
-    isAllowedBy: (_providerId, { isAllowed }) => isAllowed,
+    isAllowedBy: (providerId, identity) =>
+      providers.find(({ id }) => id === providerId)?.stillAllows(identity) === true,
   })
   const credentials = createOAuthCredentials({
     issuer: publicUrl,
@@ -85,7 +87,6 @@ export async function openOAuth(parts: OAuthParts): Promise<OAuthWing> {
     now,
   })
   const resources = oauthResources(directory, publicUrl)
-  const providers = await openProviders(parts)
   let opened: Promise<AuthorizationServer> | undefined
   const server = () => {
     opened ??= openServer({ ...parts, storage, principals, credentials, resources, providers }).catch(
