@@ -130,7 +130,10 @@ async function openProviders({ config, egress, log, now }: OAuthParts): Promise<
   const { providers: settings } = config.oauth
   if (settings.length === 0) return []
   const { createSignInProviders } = await import('../oauth/federation/create-sign-in-providers.ts')
-  const providers = createSignInProviders(settings, { egress, now })
+  const providers = createSignInProviders(settings, {
+    ...{ egress, now },
+    onFailure: (id, reason) => log.warn(`sign-in at ${id} failed: ${reason}`),
+  })
   // Not waited for: one that does not answer now is asked again when somebody chooses it.
   for (const { id, start } of providers.map((one) => ({ id: one.id, start: () => one.start() }))) {
     void start().then((problem) => {

@@ -127,6 +127,20 @@ suite('an answer of a provider', () => {
     assert.equal(parts.idp.count('/token'), 1)
   })
 
+  test('that cannot be accepted is told to the person in words, to the operator in detail, to neither with a secret', async () => {
+    await using parts = await start()
+    const asked = await ask(parts.stand, await StrictClient.register(parts.stand), 'staff')
+    parts.idp.misbehaviour = { claims: (claims) => ({ ...claims, iss: 'https://other.example' }) }
+    const { html } = pageOf(await asked.finish())
+    assert.match(html, /Staff gave an answer that cannot be accepted/)
+    const log = parts.stand.gateway.log.join('')
+    assert.match(log, /sign-in at staff failed: unexpected JWT claim value encountered/)
+    const { searchParams } = new URL(asked.callbackUrl)
+    for (const secret of [CLIENT_SECRET, searchParams.get('code') ?? '?', searchParams.get('state') ?? '?']) {
+      assert.ok(!log.includes(secret) && !html.includes(secret))
+    }
+  })
+
   test('of a provider that is down is told in words, and the way stays open', async () => {
     await using parts = await start()
     const asked = await ask(parts.stand, await StrictClient.register(parts.stand), 'staff')
