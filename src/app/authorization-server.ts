@@ -1,11 +1,9 @@
-import type { People } from '../accounts/people.ts'
 import type { Config } from '../config.ts'
 import type { Keyring } from '../crypto/keyring.ts'
 import type { Egress } from '../egress/egress.ts'
 import type { Exchange } from '../http/exchange.ts'
 import { createOAuthCredentials, type OAuthCredentials } from '../identify/oauth.ts'
 import { readToken } from '../identify/unverified-token.ts'
-import type { SignInLimits } from '../limits/sign-in-limits.ts'
 import type { OpenWorkspace } from '../manage/open-workspace.ts'
 import type { AuthorizationServer } from '../oauth/authorization-server.ts'
 import { ConnectedApps } from '../oauth/connected-apps.ts'
@@ -14,7 +12,7 @@ import type { SignInProvider } from '../oauth/federation/sign-in-provider.ts'
 import { metadataAt } from '../oauth/metadata.ts'
 import { openSessionItems } from '../oauth/open-session-items.ts'
 import { placeOf } from '../oauth/places.ts'
-import { Principals } from '../oauth/principals.ts'
+import { type OwnPeople, Principals } from '../oauth/principals.ts'
 import { checkIssuer, type OAuthResource, type OAuthResources } from '../oauth/resources.ts'
 import { openSessionStorage, type SessionStorage } from '../oauth/session-storage.ts'
 import { scopesOfWorkspace } from '../oauth/workspace-scopes.ts'
@@ -31,8 +29,9 @@ export interface OAuthParts {
   readonly egress: Egress
   readonly log: Log
   readonly directory: WorkspaceDirectory<OpenWorkspace>
-  readonly people: People
-  readonly signInLimits: SignInLimits
+  readonly people: OwnPeople
+  /** Told of what is refused without a record. */
+  readonly onRefused: (exchange: Exchange, error: unknown) => void
   readonly publicUrl: () => string
   readonly now: () => number
 }
@@ -155,7 +154,7 @@ async function openServer(parts: ServerParts): Promise<AuthorizationServer> {
   const { openAuthorizationServer } = await import('../oauth/authorization-server.ts')
   return openAuthorizationServer({
     ...{ publicUrl: publicUrl(), settings: config.oauth, resources, principals, storage, keys, keyring, egress, now },
-    ...{ providers: parts.providers, signInLimits: parts.signInLimits },
+    ...{ providers: parts.providers, onRefused: parts.onRefused },
     verifyAccessToken: (token) => verifyAnywhere(token, parts),
     onServerError: (message) => log.error(`the authorization server failed: ${message}`),
   })

@@ -4,7 +4,6 @@ import type { Egress } from '../egress/egress.ts'
 import { GatewayError, toGatewayError } from '../errors.ts'
 import { oauthErrorAnswer } from '../http/error-response.ts'
 import type { Answer, Exchange } from '../http/exchange.ts'
-import type { SignInLimits } from '../limits/sign-in-limits.ts'
 import { registrationOf } from './client-policy.ts'
 import { Connections } from './connections.ts'
 import { Cookies } from './cookies.ts'
@@ -37,7 +36,8 @@ export interface AuthorizationServerOptions {
   readonly resources: OAuthResources
   readonly principals: Principals
   readonly providers: readonly SignInProvider[]
-  readonly signInLimits: SignInLimits
+  /** Told of what is refused without a record. */
+  readonly onRefused: (exchange: Exchange, error: unknown) => void
   readonly storage: SessionStorage
   readonly keys: ProviderKeys
   readonly keyring: Keyring
@@ -78,9 +78,10 @@ export async function openAuthorizationServer(options: AuthorizationServerOption
   })
   return new AuthorizationServer({
     ...{ publicUrl, resources, provider, clients, cookies, pages, limits, units: storage.units },
+    onRefused: options.onRefused,
     signIn: new SignIn({
-      ...{ publicUrl, provider, settings, resources, principals, connections, clients, cookies, pages, federated, now },
-      limits: options.signInLimits,
+      ...{ publicUrl, provider, settings, resources, principals, connections, clients, cookies, pages, federated },
+      onRefused: options.onRefused,
       grantTtlSeconds: GRANT_SECONDS,
     }),
     signOut: new SignOut({ publicUrl, provider, settings, principals, connections, cookies, pages }),
@@ -97,6 +98,7 @@ interface Parts {
   readonly pages: Pages
   readonly limits: SurfaceLimits
   readonly units: SessionStorage['units']
+  readonly onRefused: AuthorizationServerOptions['onRefused']
   readonly signIn: SignIn
   readonly signOut: SignOut
   readonly userInfo: UserInfo
@@ -140,6 +142,7 @@ export class AuthorizationServer {
       // All that a request changes is kept together, and a failure of the storage is told as one.
       return await this.#parts.units.serve(() => this.#serve(exchange, place))
     } catch (error) {
+      if (toGatewayError(error).code === 'rate_limited') this.#parts.onRefused(exchange, error)
       const isPage = place !== undefined && PAGES.has(place.route)
       return isPage ? this.#errorPage(error) : oauthErrorAnswer(error)
     }
