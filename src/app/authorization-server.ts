@@ -169,7 +169,9 @@ async function verifyAnywhere(text: string, { credentials, directory, publicUrl 
   if (found === undefined || !found.identity.takesOAuth) return undefined
   const { path, workspace } = found
   const verified = await credentials.verify(token, { path, accountId: workspace.accountId })
-  return verified.ok ? { subject: verified.caller.subject, scopes: verified.caller.scopes } : undefined
+  if (!verified.ok || verified.caller.grant === undefined) return undefined
+  const { subject, scopes, grant } = verified.caller
+  return { subject, scopes, clientId: grant.clientId, grantId: grant.grantId }
 }
 
 function oauthResources(directory: WorkspaceDirectory<OpenWorkspace>, publicUrl: () => string): OAuthResources {
