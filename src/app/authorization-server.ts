@@ -68,13 +68,15 @@ export async function openOAuth(parts: OAuthParts): Promise<OAuthWing> {
     tokenLifeMs: settings.accessTokenTtlSeconds * 1000,
     onError: () => log.warn('what the authorization server keeps could not be tidied up'),
   })
+  const providers = await openProviders(parts)
   const principals = new Principals({
     people,
     adapter: storage.adapter('Principal'),
     ofPeople: storage.adapter('PersonPrincipals'),
     adminUsers: settings.adminUsers,
     ttlSeconds: PRINCIPAL_SECONDS,
-    isAllowedBy: (_providerId, { isAllowed }) => isAllowed,
+    isAllowedBy: (providerId, identity) =>
+      providers.find(({ id }) => id === providerId)?.stillAllows(identity) === true,
   })
   const credentials = createOAuthCredentials({
     issuer: publicUrl,
@@ -91,7 +93,6 @@ export async function openOAuth(parts: OAuthParts): Promise<OAuthWing> {
     now,
   })
   const resources = oauthResources(directory, publicUrl)
-  const providers = await openProviders(parts)
   let opened: Promise<AuthorizationServer> | undefined
   const server = () => {
     opened ??= openServer({ ...parts, storage, principals, credentials, resources, providers }).catch(
@@ -135,7 +136,10 @@ async function openProviders({ config, egress, log, now }: OAuthParts): Promise<
   const { providers: settings } = config.oauth
   if (settings.length === 0) return []
   const { createSignInProviders } = await import('../oauth/federation/create-sign-in-providers.ts')
-  const providers = createSignInProviders(settings, { egress, now })
+  const providers = createSignInProviders(settings, {
+    ...{ egress, now },
+    onFailure: (id, reason) => log.warn(`sign-in at ${id} failed: ${reason}`),
+  })
   // Not waited for: one that does not answer now is asked again when somebody chooses it.
   for (const { id, start } of providers.map((one) => ({ id: one.id, start: () => one.start() }))) {
     void start().then((problem) => {
