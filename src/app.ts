@@ -3,6 +3,7 @@ import type { SignIns } from './accounts/sign-ins.ts'
 import { accountRoutes } from './api/accounts.ts'
 import { type AuditRoutesOptions, auditRoutes } from './api/audit.ts'
 import { authenticate, originOf } from './api/authenticate.ts'
+import { connectedAppRoutes } from './api/connected-apps.ts'
 import { doctorRoutes, type Examine } from './api/doctor.ts'
 import { keyRoutes } from './api/keys.ts'
 import type { LogQuery } from './api/logs.ts'
@@ -28,6 +29,7 @@ import type { OpenWorkspace } from './manage/open-workspace.ts'
 import type { Team } from './manage/team.ts'
 import type { TokenManager } from './manage/token-manager.ts'
 import type { WorkspaceManager } from './manage/workspace-manager.ts'
+import type { ConnectedApps } from './oauth/connected-apps.ts'
 import { RESOURCE_METADATA_PATH, resourceMetadata } from './oauth/resource-metadata.ts'
 import { scopesOfWorkspace } from './oauth/workspace-scopes.ts'
 import type { Origin } from './records/audit-event.ts'
@@ -73,6 +75,7 @@ export interface Management {
   readonly readLogs: (query: LogQuery) => Promise<readonly unknown[]>
   readonly audit: Pick<AuditRoutesOptions, 'read' | 'verify'>
   readonly examine: Examine
+  readonly connectedApps: ConnectedApps
   /** Always on: nobody has a reason to try admin keys (FEATURES H6). */
   readonly failedAuth: FailedAuthLimit
   readonly now: () => number
@@ -123,12 +126,24 @@ export function createApp(parts: AppParts): App {
 }
 
 function apiRoutes(management: Management, { publicUrl, version }: AppParts): readonly Route[] {
-  const { workspacesOf, tokensOf, accounts, team, entrance, showFirstRunCode, readLogs, audit, examine, now } =
-    management
+  const {
+    workspacesOf,
+    tokensOf,
+    accounts,
+    team,
+    entrance,
+    showFirstRunCode,
+    readLogs,
+    audit,
+    examine,
+    connectedApps,
+    now,
+  } = management
   const routes: Route[] = [
     ...signInRoutes({ entrance, accounts, publicUrl, showFirstRunCode }),
     ...accountRoutes(accounts),
     ...peopleRoutes(team),
+    ...connectedAppRoutes({ connectedApps, team }),
     ...workspaceRoutes({ workspacesOf, publicUrl }),
     ...tokenRoutes({ tokensOf, publicUrl, now }),
     ...keyRoutes({ tokensOf, publicUrl, now }),

@@ -30,6 +30,13 @@ import { type FirstRun, openPeople } from './people.ts'
 import { startRetention } from './retention.ts'
 import { refusalNoter, watched } from './watch.ts'
 
+/** After these somebody may do less than before. */
+const CHANGE_PEOPLE: ReadonlySet<AuditEvent['action']> = new Set([
+  'person.changed',
+  'person.removed',
+  'password.changed',
+])
+
 /** Wrong admin keys of one address in a minute. */
 const ADMIN_KEYS = { max: 60, windowMs: 60_000 }
 
@@ -69,7 +76,12 @@ export async function assembleGateway(config: Config, options: GatewayOptions = 
     close.unshift(() => records.close())
     const audit = new Audit({ store, keyring, now, onEvent: security?.audit })
     await audit.start()
-    const change: Change = (event, work) => audit.change(event, work)
+    let personChanged = async (_personId: string) => {}
+    const change: Change = async (event, work) => {
+      const result = await audit.change(event, work)
+      if (CHANGE_PEOPLE.has(event.action) && event.target?.id !== undefined) await personChanged(event.target.id)
+      return result
+    }
     let accountOf: (workspaceId: string) => string | undefined = () => undefined
     const denials = new Denials({
       append: (events) => audit.append(events.map((event) => withAccount(event, accountOf))),
@@ -96,6 +108,7 @@ export async function assembleGateway(config: Config, options: GatewayOptions = 
       keys: issuing.parts.keys,
     })
     close.unshift(() => oauth.close())
+    personChanged = oauth.personChanged
     const open = { ...defaults, identity: { ...defaults.identity, issued: issuing.issued, oauth: oauth.credentials } }
     const inFile = slugsInFile(config.workspaces)
     const manager = new WorkspaceManager<OpenWorkspace>({
@@ -134,6 +147,7 @@ export async function assembleGateway(config: Config, options: GatewayOptions = 
         ...{ ...management, workspacesOf, adminKey, now, failedAuth: createFailedAuthLimit(ADMIN_KEYS) },
         tokensOf: (of) => tokens.of(of),
         showFirstRunCode: firstRun.show,
+        connectedApps: oauth.connectedApps,
         readLogs: (query) => readRecords(store, query, records),
         audit: {
           read: (query) => denials.flush().then(() => audit.read(query)),

@@ -8,6 +8,8 @@ import { readToken } from '../identify/unverified-token.ts'
 import type { SignInLimits } from '../limits/sign-in-limits.ts'
 import type { OpenWorkspace } from '../manage/open-workspace.ts'
 import type { AuthorizationServer } from '../oauth/authorization-server.ts'
+import { ConnectedApps } from '../oauth/connected-apps.ts'
+import { Connections } from '../oauth/connections.ts'
 import type { SignInProvider } from '../oauth/federation/sign-in-provider.ts'
 import { metadataAt } from '../oauth/metadata.ts'
 import { openSessionItems } from '../oauth/open-session-items.ts'
@@ -42,6 +44,9 @@ export interface OAuthWing {
   /** Whether it answers at this path: only while some workspace takes its tokens. */
   takes(path: string): boolean
   serve(exchange: Exchange): Promise<void>
+  readonly connectedApps: ConnectedApps
+  /** What this person may do has changed: access tokens are made anew from now on, or not at all. */
+  personChanged(personId: string): Promise<void>
   close(): Promise<void>
 }
 
@@ -63,12 +68,15 @@ export async function openOAuth(parts: OAuthParts): Promise<OAuthWing> {
     tokenLifeMs: settings.accessTokenTtlSeconds * 1000,
     onError: () => log.warn('what the authorization server keeps could not be tidied up'),
   })
+  const providers = await openProviders(parts)
   const principals = new Principals({
     people,
     adapter: storage.adapter('Principal'),
+    ofPeople: storage.adapter('PersonPrincipals'),
     adminUsers: settings.adminUsers,
     ttlSeconds: PRINCIPAL_SECONDS,
-    isAllowedBy: (_providerId, { isAllowed }) => isAllowed,
+    isAllowedBy: (providerId, identity) =>
+      providers.find(({ id }) => id === providerId)?.stillAllows(identity) === true,
   })
   const credentials = createOAuthCredentials({
     issuer: publicUrl,
@@ -76,6 +84,7 @@ export async function openOAuth(parts: OAuthParts): Promise<OAuthWing> {
     keys,
     isRevoked: (grant) => storage.revocations.isRevoked(grant),
     stands: async ({ grantId, subject }, accountId) => {
+      // Asked of the storage as well: one that forgets everything at a restart has forgotten what was revoked, too.
       const grant = await storage.adapter('Grant').find(grantId)
       if (grant?.['accountId'] !== subject) return false
       const principal = await principals.find(subject)
@@ -84,7 +93,6 @@ export async function openOAuth(parts: OAuthParts): Promise<OAuthWing> {
     now,
   })
   const resources = oauthResources(directory, publicUrl)
-  const providers = await openProviders(parts)
   let opened: Promise<AuthorizationServer> | undefined
   const server = () => {
     opened ??= openServer({ ...parts, storage, principals, credentials, resources, providers }).catch(
@@ -100,6 +108,14 @@ export async function openOAuth(parts: OAuthParts): Promise<OAuthWing> {
     credentials,
     takes: (path) => (placeOf(path) !== undefined || metadataAt(path, resources) !== undefined) && isOn(),
     serve: async (exchange) => exchange.send(await (await server()).answer(exchange)),
+    connectedApps: new ConnectedApps({
+      principals,
+      connections: new Connections(storage.grants, storage.adapter('Connection')),
+      workspaceOf: (url) => directory.entries.find(({ path }) => publicUrl() + path === url)?.workspace,
+    }),
+    personChanged: async (personId) => {
+      for (const id of await principals.idsOf(personId)) await storage.revocations.revoke({ what: 'subject', id })
+    },
     close: () => storage.close().then(() => items.close()),
   }
 }
@@ -120,7 +136,10 @@ async function openProviders({ config, egress, log, now }: OAuthParts): Promise<
   const { providers: settings } = config.oauth
   if (settings.length === 0) return []
   const { createSignInProviders } = await import('../oauth/federation/create-sign-in-providers.ts')
-  const providers = createSignInProviders(settings, { egress, now })
+  const providers = createSignInProviders(settings, {
+    ...{ egress, now },
+    onFailure: (id, reason) => log.warn(`sign-in at ${id} failed: ${reason}`),
+  })
   // Not waited for: one that does not answer now is asked again when somebody chooses it.
   for (const { id, start } of providers.map((one) => ({ id: one.id, start: () => one.start() }))) {
     void start().then((problem) => {

@@ -30,6 +30,8 @@ export interface PrincipalsOptions {
   readonly people: OwnPeople
   /** Keeps those who came through a provider, under the model `Principal`. */
   readonly adapter: ModelAdapter
+  /** Keeps which of them have the e-mail of one of our people, under the model `PersonPrincipals`. */
+  readonly ofPeople: ModelAdapter
   readonly adminUsers: readonly string[]
   readonly ttlSeconds: number
   /** Whether this provider still lets somebody in, by today's settings. */
@@ -45,7 +47,11 @@ const kept = z.object({
   isAllowed: z.boolean(),
 })
 
+const names = z.object({ ids: z.array(z.string()) })
+
 const FEDERATED = 'fed_'
+/** Sign-ins at providers that one person has. */
+const NAMES_MAX = 50
 
 /**
  * Who can sign in. Somebody who comes through a provider is another principal than the person with the same e-mail and a
@@ -69,7 +75,14 @@ export class Principals {
     const id = FEDERATED + sha256(JSON.stringify([issuer, subject])).slice(0, 32)
     const { adapter, ttlSeconds } = this.#options
     await adapter.upsert(id, { providerId, issuer, subject, email, name, isAllowed }, ttlSeconds)
+    await this.#noteFor(email, id)
     return this.#federated(id, identity, isAllowed)
+  }
+
+  /** All under which this person may have signed in. */
+  async idsOf(personId: string): Promise<readonly string[]> {
+    const found = names.safeParse(await this.#options.ofPeople.find(personId))
+    return [personId, ...(found.success ? found.data.ids : [])]
   }
 
   /** Undefined when there is nobody of that id, or nobody may sign in as that one any more. */
@@ -99,6 +112,14 @@ export class Principals {
     if (role === 'owner' || role === 'admin') return true
     const { email, isEmailVerified } = principal
     return isEmailVerified && email !== undefined && this.#options.adminUsers.includes(email.toLowerCase())
+  }
+
+  async #noteFor(email: string | undefined, id: string): Promise<void> {
+    const person = email === undefined ? undefined : await this.#options.people.findByEmail(email)
+    if (person === undefined) return
+    const [, ...known] = await this.idsOf(person.id)
+    const ids = [...new Set([...known, id])].slice(-NAMES_MAX)
+    await this.#options.ofPeople.upsert(person.id, { ids }, this.#options.ttlSeconds)
   }
 
   async #federated(id: string, { email, name }: Identity, isAllowed: boolean): Promise<Principal> {

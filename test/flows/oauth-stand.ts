@@ -1,3 +1,4 @@
+import type { EgressOptions } from '../../src/egress/create-egress.ts'
 import { type Answered, adminClient, mcpClient } from '../../src/testing/clients.ts'
 import { Browser, leftOf, type Page, pageOf } from '../../src/testing/page-browser.ts'
 import { type RecordingApi, startRecordingApi } from '../../src/testing/recording-api.ts'
@@ -23,6 +24,9 @@ export interface OAuthStandOptions {
   /** `auth` of the workspace. */
   readonly auth?: Readonly<Record<string, unknown>>
   readonly config?: Readonly<Record<string, unknown>>
+  /** Flags, named as `loadConfig` takes them. */
+  readonly flags?: Readonly<Record<string, unknown>>
+  readonly egress?: EgressOptions
   readonly now?: () => number
   readonly role?: string
 }
@@ -40,9 +44,17 @@ export interface OAuthStand extends AsyncDisposable {
 }
 
 export async function startOAuthStand(options: OAuthStandOptions = {}): Promise<OAuthStand> {
-  const { oauth = {}, auth = { authType: 'oauth' }, config = {}, now, role = 'developer' } = options
-  const api = await startRecordingApi()
-  const gateway = await startGateway({ config: { oauth, ...config }, ...(now === undefined ? {} : { now }) })
+  const { oauth = {}, auth = { authType: 'oauth' }, config = {}, flags = {}, egress, now, role = 'developer' } = options
+  await using parts = new AsyncDisposableStack()
+  const api = parts.use(await startRecordingApi())
+  const gateway = parts.use(
+    await startGateway({
+      config: { oauth, ...config },
+      flags,
+      ...(egress === undefined ? {} : { egress }),
+      ...(now === undefined ? {} : { now }),
+    }),
+  )
   const admin = adminClient(gateway)
   const addWorkspace = async (name: string, settings: Readonly<Record<string, unknown>> = {}) => {
     const source = { document: JSON.stringify(DOCUMENT) }
@@ -61,12 +73,10 @@ export async function startOAuthStand(options: OAuthStandOptions = {}): Promise<
   }
   const endpoint = await addWorkspace('Orders')
   await addPerson(ADA)
+  const started = parts.move()
   return {
     ...{ gateway, endpoint, api, admin, addWorkspace, addPerson },
-    async [Symbol.asyncDispose]() {
-      await gateway[Symbol.asyncDispose]()
-      await api[Symbol.asyncDispose]()
-    },
+    [Symbol.asyncDispose]: () => started.disposeAsync(),
   }
 }
 

@@ -1,0 +1,80 @@
+import { GatewayError } from '../errors.ts'
+import type { Connection, Connections } from './connections.ts'
+import type { Principals } from './principals.ts'
+
+/** What a list of connected apps says of a workspace. */
+export interface ConnectedWorkspace {
+  readonly id: string
+  readonly accountId: string
+  readonly name: string
+}
+
+/** An app that a person has let use a workspace, for people to read. */
+export interface ConnectedApp {
+  readonly id: string
+  readonly clientId: string
+  readonly name: string
+  readonly redirectUri: string
+  /** Undefined: the workspace is gone. */
+  readonly workspace: ConnectedWorkspace | undefined
+  readonly scopes: readonly string[]
+  /** Milliseconds since the epoch. */
+  readonly allowedAt: number
+}
+
+export interface ConnectedAppsOptions {
+  readonly principals: Pick<Principals, 'idsOf'>
+  readonly connections: Connections
+  /** The workspace of this URL. */
+  readonly workspaceOf: (url: string) => ConnectedWorkspace | undefined
+}
+
+/** The connected apps of people, however they have signed in. `accountId` narrows to the workspaces of one account. */
+export class ConnectedApps {
+  readonly #options: ConnectedAppsOptions
+
+  constructor(options: ConnectedAppsOptions) {
+    this.#options = options
+  }
+
+  /** Newest first. */
+  async list(personId: string, accountId?: string): Promise<readonly ConnectedApp[]> {
+    const { principals, connections } = this.#options
+    const ids = await principals.idsOf(personId)
+    const found = (await Promise.all(ids.map((id) => connections.ofPerson(id)))).flat()
+    return found
+      .map((connection) => this.#app(connection))
+      .filter(({ workspace }) => accountId === undefined || workspace?.accountId === accountId)
+      .sort((one, other) => other.allowedAt - one.allowedAt)
+  }
+
+  /** In force for the next call. @throws GatewayError `not_found`, also for somebody else's. */
+  async end(personId: string, id: string, accountId?: string): Promise<void> {
+    const found = (await this.list(personId, accountId)).find((app) => app.id === id)
+    if (found === undefined) throw new GatewayError('not_found', 'There is no such connected app.')
+    await this.#options.connections.end(found.id)
+  }
+
+  /** Ends all of them. Without an account the person's browsers are signed out as well. */
+  async endAll(personId: string, accountId?: string): Promise<void> {
+    const { principals, connections } = this.#options
+    if (accountId !== undefined) {
+      for (const { id } of await this.list(personId, accountId)) await connections.end(id)
+      return
+    }
+    for (const id of await principals.idsOf(personId)) await connections.endAllOfPerson(id)
+  }
+
+  #app({ grantId, clientId, clientName, redirectUri, resources, grantedAtSeconds }: Connection): ConnectedApp {
+    const [[url, scope] = ['', '']] = Object.entries(resources)
+    return {
+      id: grantId,
+      clientId,
+      name: clientName,
+      redirectUri,
+      workspace: this.#options.workspaceOf(url),
+      scopes: scope.split(' ').filter((one) => one !== ''),
+      allowedAt: grantedAtSeconds * 1000,
+    }
+  }
+}
