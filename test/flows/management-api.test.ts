@@ -238,7 +238,7 @@ suite('/api/openapi.json', () => {
       const id = ids.get(path.split('/', 3).join('/')) ?? ''
       const answer = await call(
         method,
-        path.replace('{id}', id).replace('{account}', 'default'),
+        path.replace(/\{(?:id|person)\}/, id).replace('{account}', 'default'),
         method === 'GET' ? undefined : {},
       )
       assert.ok([200, 201, 400].includes(answer.status), `${method} ${path} answered ${answer.status}`)
