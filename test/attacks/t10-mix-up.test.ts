@@ -11,8 +11,8 @@ suite('T10: what was allowed for one workspace stays with it:', () => {
     const other = await stand.addWorkspace('Other')
     const client = await StrictClient.register(stand)
     let tokens = await client.connect()
-    for (const params of [{}, { resource: stand.endpoint }, {}, { resource: `${stand.endpoint}/mcp` }]) {
-      tokens = await client.refresh(tokens.refreshToken, params)
+    for (const resource of [undefined, stand.endpoint, undefined, `${stand.endpoint}/mcp`]) {
+      tokens = await client.refresh(tokens.refreshToken, resource === undefined ? {} : { resource })
       assert.equal(decodeJwt(tokens.accessToken).aud, stand.endpoint)
       const list = await mcpClient(other, { authorization: `Bearer ${tokens.accessToken}` }).send('tools/list')
       assert.equal(list.status, 401)

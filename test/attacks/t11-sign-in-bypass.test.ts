@@ -14,8 +14,8 @@ suite('T11: nobody is signed in but by proving who it is:', () => {
       ...['session', 'login_hint', 'access_token', 'code'],
     ]
     for (const name of tricks) {
-      const scope = name === 'id_token_hint' ? { scope: 'openid' } : {}
-      const { url } = await client.request({ params: { [name]: id, ...scope } })
+      const scope = name === 'id_token_hint' ? 'openid' : undefined
+      const { url } = await client.request({ scope, params: { [name]: id } })
       const result = await new Browser(stand.gateway.url).open(url)
       if ('left' in result) assert.equal(result.left.searchParams.get('code'), null, name)
       else
