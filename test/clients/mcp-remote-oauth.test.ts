@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { mock, test } from 'node:test'
 import { Client } from '@modelcontextprotocol/client'
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio'
-import { ADA, type OAuthStand, startOAuthStand } from '../flows/oauth-stand.ts'
+import { type OAuthStand, startOAuthStand } from '../flows/oauth-stand.ts'
 import { type Desktop, makeDesktop } from './desktop.ts'
 import { scriptOf } from './program.ts'
 
