@@ -1,3 +1,4 @@
+import type { EgressOptions } from '../../src/egress/create-egress.ts'
 import { type Answered, adminClient, mcpClient } from '../../src/testing/clients.ts'
 import { Browser, leftOf, type Page, pageOf } from '../../src/testing/page-browser.ts'
 import { type RecordingApi, startRecordingApi } from '../../src/testing/recording-api.ts'
@@ -27,6 +28,8 @@ export interface OAuthStandOptions {
   readonly flags?: Readonly<Record<string, unknown>>
   readonly now?: () => number
   readonly role?: string
+  /** The way out of the gateway. */
+  readonly egress?: EgressOptions
 }
 
 /** A gateway with a workspace that people sign in to, and one person. */
@@ -42,11 +45,16 @@ export interface OAuthStand extends AsyncDisposable {
 }
 
 export async function startOAuthStand(options: OAuthStandOptions = {}): Promise<OAuthStand> {
-  const { oauth = {}, auth = { authType: 'oauth' }, config = {}, flags = {}, now, role = 'developer' } = options
+  const { oauth = {}, auth = { authType: 'oauth' }, config = {}, flags = {}, now, role = 'developer', egress } = options
   await using parts = new AsyncDisposableStack()
   const api = parts.use(await startRecordingApi())
   const gateway = parts.use(
-    await startGateway({ config: { oauth, ...config }, flags, ...(now === undefined ? {} : { now }) }),
+    await startGateway({
+      config: { oauth, ...config },
+      flags,
+      ...(now === undefined ? {} : { now }),
+      ...(egress === undefined ? {} : { egress }),
+    }),
   )
   const admin = adminClient(gateway)
   const addWorkspace = async (name: string, settings: Readonly<Record<string, unknown>> = {}) => {
