@@ -1,11 +1,9 @@
-import type { People } from '../accounts/people.ts'
 import type { Config } from '../config.ts'
 import type { Keyring } from '../crypto/keyring.ts'
 import type { Egress } from '../egress/egress.ts'
 import type { Exchange } from '../http/exchange.ts'
 import { createOAuthCredentials, type OAuthCredentials } from '../identify/oauth.ts'
 import { readToken } from '../identify/unverified-token.ts'
-import type { SignInLimits } from '../limits/sign-in-limits.ts'
 import type { OpenWorkspace } from '../manage/open-workspace.ts'
 import type { AuthorizationServer } from '../oauth/authorization-server.ts'
 import { ConnectedApps } from '../oauth/connected-apps.ts'
@@ -14,7 +12,7 @@ import type { SignInProvider } from '../oauth/federation/sign-in-provider.ts'
 import { metadataAt } from '../oauth/metadata.ts'
 import { openSessionItems } from '../oauth/open-session-items.ts'
 import { placeOf } from '../oauth/places.ts'
-import { Principals } from '../oauth/principals.ts'
+import { type OwnPeople, Principals } from '../oauth/principals.ts'
 import { checkIssuer, type OAuthResource, type OAuthResources } from '../oauth/resources.ts'
 import { openSessionStorage, type SessionStorage } from '../oauth/session-storage.ts'
 import { scopesOfWorkspace } from '../oauth/workspace-scopes.ts'
@@ -31,8 +29,9 @@ export interface OAuthParts {
   readonly egress: Egress
   readonly log: Log
   readonly directory: WorkspaceDirectory<OpenWorkspace>
-  readonly people: People
-  readonly signInLimits: SignInLimits
+  readonly people: OwnPeople
+  /** Told of what is refused without a record. */
+  readonly onRefused: (exchange: Exchange, error: unknown) => void
   readonly publicUrl: () => string
   readonly now: () => number
 }
@@ -68,13 +67,15 @@ export async function openOAuth(parts: OAuthParts): Promise<OAuthWing> {
     tokenLifeMs: settings.accessTokenTtlSeconds * 1000,
     onError: () => log.warn('what the authorization server keeps could not be tidied up'),
   })
+  const providers = await openProviders(parts)
   const principals = new Principals({
     people,
     adapter: storage.adapter('Principal'),
     ofPeople: storage.adapter('PersonPrincipals'),
     adminUsers: settings.adminUsers,
     ttlSeconds: PRINCIPAL_SECONDS,
-    isAllowedBy: (_providerId, { isAllowed }) => isAllowed,
+    isAllowedBy: (providerId, identity) =>
+      providers.find(({ id }) => id === providerId)?.stillAllows(identity) === true,
   })
   const credentials = createOAuthCredentials({
     issuer: publicUrl,
@@ -91,7 +92,6 @@ export async function openOAuth(parts: OAuthParts): Promise<OAuthWing> {
     now,
   })
   const resources = oauthResources(directory, publicUrl)
-  const providers = await openProviders(parts)
   let opened: Promise<AuthorizationServer> | undefined
   const server = () => {
     opened ??= openServer({ ...parts, storage, principals, credentials, resources, providers }).catch(
@@ -135,7 +135,10 @@ async function openProviders({ config, egress, log, now }: OAuthParts): Promise<
   const { providers: settings } = config.oauth
   if (settings.length === 0) return []
   const { createSignInProviders } = await import('../oauth/federation/create-sign-in-providers.ts')
-  const providers = createSignInProviders(settings, { egress, now })
+  const providers = createSignInProviders(settings, {
+    ...{ egress, now },
+    onFailure: (id, reason) => log.warn(`sign-in at ${id} failed: ${reason}`),
+  })
   // Not waited for: one that does not answer now is asked again when somebody chooses it.
   for (const { id, start } of providers.map((one) => ({ id: one.id, start: () => one.start() }))) {
     void start().then((problem) => {
@@ -151,7 +154,7 @@ async function openServer(parts: ServerParts): Promise<AuthorizationServer> {
   const { openAuthorizationServer } = await import('../oauth/authorization-server.ts')
   return openAuthorizationServer({
     ...{ publicUrl: publicUrl(), settings: config.oauth, resources, principals, storage, keys, keyring, egress, now },
-    ...{ providers: parts.providers, signInLimits: parts.signInLimits },
+    ...{ providers: parts.providers, onRefused: parts.onRefused },
     verifyAccessToken: (token) => verifyAnywhere(token, parts),
     onServerError: (message) => log.error(`the authorization server failed: ${message}`),
   })
@@ -166,7 +169,9 @@ async function verifyAnywhere(text: string, { credentials, directory, publicUrl 
   if (found === undefined || !found.identity.takesOAuth) return undefined
   const { path, workspace } = found
   const verified = await credentials.verify(token, { path, accountId: workspace.accountId })
-  return verified.ok ? { subject: verified.caller.subject, scopes: verified.caller.scopes } : undefined
+  if (!verified.ok || verified.caller.grant === undefined) return undefined
+  const { subject, scopes, grant } = verified.caller
+  return { subject, scopes, clientId: grant.clientId, grantId: grant.grantId }
 }
 
 function oauthResources(directory: WorkspaceDirectory<OpenWorkspace>, publicUrl: () => string): OAuthResources {

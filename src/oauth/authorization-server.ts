@@ -4,7 +4,7 @@ import type { Egress } from '../egress/egress.ts'
 import { GatewayError, toGatewayError } from '../errors.ts'
 import { oauthErrorAnswer } from '../http/error-response.ts'
 import type { Answer, Exchange } from '../http/exchange.ts'
-import type { SignInLimits } from '../limits/sign-in-limits.ts'
+import { accessTokenRevocation } from './access-token-revocation.ts'
 import { registrationOf } from './client-policy.ts'
 import { Connections } from './connections.ts'
 import { Cookies } from './cookies.ts'
@@ -37,7 +37,8 @@ export interface AuthorizationServerOptions {
   readonly resources: OAuthResources
   readonly principals: Principals
   readonly providers: readonly SignInProvider[]
-  readonly signInLimits: SignInLimits
+  /** Told of what is refused without a record. */
+  readonly onRefused: (exchange: Exchange, error: unknown) => void
   readonly storage: SessionStorage
   readonly keys: ProviderKeys
   readonly keyring: Keyring
@@ -78,9 +79,10 @@ export async function openAuthorizationServer(options: AuthorizationServerOption
   })
   return new AuthorizationServer({
     ...{ publicUrl, resources, provider, clients, cookies, pages, limits, units: storage.units },
+    ...{ connections, onRefused: options.onRefused, verifyAccessToken: options.verifyAccessToken },
     signIn: new SignIn({
-      ...{ publicUrl, provider, settings, resources, principals, connections, clients, cookies, pages, federated, now },
-      limits: options.signInLimits,
+      ...{ publicUrl, provider, settings, resources, principals, connections, clients, cookies, pages, federated },
+      onRefused: options.onRefused,
       grantTtlSeconds: GRANT_SECONDS,
     }),
     signOut: new SignOut({ publicUrl, provider, settings, principals, connections, cookies, pages }),
@@ -97,6 +99,9 @@ interface Parts {
   readonly pages: Pages
   readonly limits: SurfaceLimits
   readonly units: SessionStorage['units']
+  readonly onRefused: AuthorizationServerOptions['onRefused']
+  readonly verifyAccessToken: VerifyAccessToken
+  readonly connections: Connections
   readonly signIn: SignIn
   readonly signOut: SignOut
   readonly userInfo: UserInfo
@@ -140,6 +145,7 @@ export class AuthorizationServer {
       // All that a request changes is kept together, and a failure of the storage is told as one.
       return await this.#parts.units.serve(() => this.#serve(exchange, place))
     } catch (error) {
+      if (toGatewayError(error).code === 'rate_limited') this.#parts.onRefused(exchange, error)
       const isPage = place !== undefined && PAGES.has(place.route)
       return isPage ? this.#errorPage(error) : oauthErrorAnswer(error)
     }
@@ -164,11 +170,27 @@ export class AuthorizationServer {
       }
       case ROUTES.library.token:
         return this.#run(exchange, route, { body: tokenParameters(await exchange.readBody(), terms) })
+      case ROUTES.library.revocation:
+        return this.#revoke(exchange, route)
       case ROUTES.library.registration:
         return this.#register(exchange, route)
       default:
         return this.#run(exchange, route, { body: await exchange.readBody() })
     }
+  }
+
+  /** The library proves the client; an access token is ended by its grant, and only by the client that it is of. */
+  async #revoke(exchange: Exchange, route: string): Promise<Answer> {
+    const body = await exchange.readBody()
+    const ofAccessToken = accessTokenRevocation(body, exchange.header('authorization'))
+    if (ofAccessToken === undefined) return this.#run(exchange, route, { body })
+    const answer = await this.#run(exchange, route, { body: ofAccessToken.body })
+    if (answer.status !== 200) return answer
+    const verified = await this.#parts.verifyAccessToken(ofAccessToken.token)
+    if (verified !== undefined && verified.clientId === ofAccessToken.clientId) {
+      await this.#parts.connections.end(verified.grantId)
+    }
+    return answer
   }
 
   async #register(exchange: Exchange, route: string): Promise<Answer> {

@@ -1,8 +1,10 @@
 import type * as Library from 'oidc-provider'
 import type { Provider, ProviderContext } from 'oidc-provider'
 import type { ModelAdapter } from './adapter.ts'
+import { redirectProblem } from './client-policy.ts'
 import { FLOW_SECONDS, LIBRARY_COOKIES } from './cookies.ts'
 import { externalKey, type ProviderKeys } from './external-key.ts'
+import { EXTRA_GRANT_TYPES, registerGrants } from './grants/grants.ts'
 import { messagePage } from './pages/message-page.ts'
 import type { Pages } from './pages/page.ts'
 import type { Principal, Principals } from './principals.ts'
@@ -11,8 +13,11 @@ import { ROUTES } from './routes.ts'
 import type { OAuthClientSettings, OAuthSettings } from './settings.ts'
 import { PERSON_SCOPES } from './workspace-scopes.ts'
 
-/** The grants that clients can use. What comes later is registered by `grants/`. */
-export const GRANT_TYPES = ['authorization_code', 'refresh_token'] as const
+/** The grants of a client that does not say which it wants. */
+const USUAL_GRANTS = ['authorization_code', 'refresh_token'] as const
+
+/** The grants that clients can use. */
+export const GRANT_TYPES: readonly string[] = [...USUAL_GRANTS, ...EXTRA_GRANT_TYPES]
 
 /** What was allowed is asked for again after so long. */
 export const GRANT_SECONDS = 365 * 86_400
@@ -40,6 +45,7 @@ export function createProvider(library: typeof Library, options: ProviderOptions
   const provider = new library.Provider(options.issuer, configuration(library, options))
   // The only requests that it sees are those of `provider-exchange.ts`, whose forwarding headers we wrote ourselves.
   provider.proxy = true
+  registerGrants(provider)
   const tell = (_context: unknown, error: unknown) =>
     options.onServerError(error instanceof Error ? error.name : 'unknown')
   provider.on('server_error', tell)
@@ -56,7 +62,7 @@ function configuration(library: typeof Library, options: ProviderOptions): Recor
     clientDefaults: {
       // Without it a client would count as `web`: loopback ports and schemes such as cursor:// would be refused.
       application_type: 'native',
-      grant_types: [...GRANT_TYPES],
+      grant_types: [...USUAL_GRANTS],
       id_token_signed_response_alg: 'ES256',
       response_types: ['code'],
       token_endpoint_auth_method: 'client_secret_basic',
@@ -115,7 +121,12 @@ function features(library: typeof Library, options: ProviderOptions): Record<str
     devInteractions: { enabled: false },
     externalSigningSupport: { enabled: true, ack: 'experimental-01' },
     registration: { enabled: registration.enabled, issueRegistrationAccessToken: false },
-    clientIdMetadataDocument: { enabled: registration.metadataDocuments, ack: 'draft-02' },
+    clientIdMetadataDocument: {
+      enabled: registration.metadataDocuments,
+      ack: 'draft-02',
+      allowClient: async (_context: unknown, { redirectUris }: Library.Client) =>
+        redirectUris.every((uri) => redirectProblem(uri) === undefined),
+    },
     revocation: { enabled: true },
     rpInitiatedLogout: { enabled: false },
     pushedAuthorizationRequests: { enabled: false },

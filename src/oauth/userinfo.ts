@@ -3,9 +3,14 @@ import type { Answer, Exchange } from '../http/exchange.ts'
 import type { Principals } from './principals.ts'
 
 /** What an access token of ours says, once it is verified; undefined: it is none, or no longer good. */
-export type VerifyAccessToken = (
-  token: string,
-) => Promise<{ readonly subject: string; readonly scopes: ReadonlySet<string> } | undefined>
+export type VerifyAccessToken = (token: string) => Promise<VerifiedAccessToken | undefined>
+
+export interface VerifiedAccessToken {
+  readonly subject: string
+  readonly scopes: ReadonlySet<string>
+  readonly clientId: string
+  readonly grantId: string
+}
 
 /** Who an access token speaks for (OpenID Connect Core §5.3), as far as its scopes go. */
 export class UserInfo {

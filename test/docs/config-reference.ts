@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { securityLoggingSettings, securityWebhookSettings } from '../../src/config/security-logging.ts'
 import { AUTH_NAMES, configSchema, OPTION_NAMES } from '../../src/config.ts'
+import { githubSettings, googleSettings, microsoftSettings, oidcSettings } from '../../src/oauth/federation/settings.ts'
 import { brandingSettings, oauthClientSettings, oauthSettings, registrationSettings } from '../../src/oauth/settings.ts'
 import { accessSettings, ruleSettings } from '../../src/workspaces/access-settings.ts'
 import {
@@ -34,6 +35,13 @@ export function configReference(): string {
     '## `oauth`: the authorization server ([guide](../guide/oauth.md))',
     '',
     table(['key', 'default', 'meaning'], rows(oauthSettings)),
+    '### `oauth.providers`: a list of these ([guide](../guide/sign-in-providers.md))',
+    '',
+    ...[googleSettings, microsoftSettings, githubSettings, oidcSettings].flatMap((provider) => [
+      `\`type: ${provider.shape.type.value}\``,
+      '',
+      table(['key', 'default', 'meaning'], rows(provider).slice(1)),
+    ]),
     '### `oauth.registration`',
     '',
     table(['key', 'default', 'meaning'], rows(registrationSettings)),

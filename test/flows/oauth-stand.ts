@@ -26,10 +26,9 @@ export interface OAuthStandOptions {
   readonly config?: Readonly<Record<string, unknown>>
   /** Flags, named as `loadConfig` takes them. */
   readonly flags?: Readonly<Record<string, unknown>>
+  readonly egress?: EgressOptions
   readonly now?: () => number
   readonly role?: string
-  /** The way out of the gateway. */
-  readonly egress?: EgressOptions
 }
 
 /** A gateway with a workspace that people sign in to, and one person. */
@@ -45,15 +44,15 @@ export interface OAuthStand extends AsyncDisposable {
 }
 
 export async function startOAuthStand(options: OAuthStandOptions = {}): Promise<OAuthStand> {
-  const { oauth = {}, auth = { authType: 'oauth' }, config = {}, flags = {}, now, role = 'developer', egress } = options
+  const { oauth = {}, auth = { authType: 'oauth' }, config = {}, flags = {}, egress, now, role = 'developer' } = options
   await using parts = new AsyncDisposableStack()
   const api = parts.use(await startRecordingApi())
   const gateway = parts.use(
     await startGateway({
       config: { oauth, ...config },
       flags,
-      ...(now === undefined ? {} : { now }),
       ...(egress === undefined ? {} : { egress }),
+      ...(now === undefined ? {} : { now }),
     }),
   )
   const admin = adminClient(gateway)
