@@ -12,6 +12,7 @@ export interface Pages {
 
 export interface PageContent {
   readonly status?: number
+  /** Read out first, so the page says there when something is wrong: what is an alert from the start is not announced. */
   readonly title: string
   readonly body: Html
   /** Where forms of this page may lead besides ourselves: the answer to a form may send the browser on (CSP3 §6.4). */
@@ -32,7 +33,7 @@ export function createPages(branding: BrandingSettings): Pages {
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="robots" content="noindex">
-<title>${title} – ${branding.name}</title>
+<title>${status < 400 ? '' : 'Error: '}${title} – ${branding.name}</title>
 <style>${new Html(style)}</style>
 </head>
 <body>
