@@ -6,6 +6,15 @@ export function messagePage({ title, detail }: { readonly title: string; readonl
 <p role="alert">${detail}</p>`
 }
 
+/**
+ * Takes the browser on from a form of ours to somebody else. A redirect would not do: Chromium holds all that follow one to
+ * the `form-action` of the form's page, and where the next site sends the browser is not known here.
+ */
+export function onwardPage(url: string): Html {
+  return html`<h1>One moment</h1>
+<p>If nothing happens, <a href="${url}">go on</a>.</p>`
+}
+
 /** A request of a client that is no good: what the person can do, and what whoever makes the app wants to hear. */
 export function badRequestPage({ title, error, detail }: Readonly<Record<'title' | 'error' | 'detail', string>>): Html {
   return html`<h1>${title}</h1>

@@ -8,7 +8,7 @@ export function pageStyle(color: string): string {
   const text = readableOn(color) ?? '#ffffff'
   // A button of the brand's colour may not stand out from the paper.
   const edge = (mode: 'light' | 'dark') => (isVisibleOn(PAPER[mode], color) ? color : LINE[mode])
-  return `:root{color-scheme:light dark;--ground:#f4f5f7;--paper:${PAPER.light};--ink:#1b1f24;--soft:#4d5560;--line:${LINE.light};--bad:#a3121f;--main:${color};--edge:${edge('light')};--on-main:${text}}
+  return `:root{color-scheme:light dark;--ground:#f4f5f7;--paper:${PAPER.light};--ink:#1b1f24;--soft:#4d5560;--line:${LINE.light};--bad:#a3121f;--main:${color};--on-main:${text};--edge:${edge('light')}}
 @media (prefers-color-scheme:dark){:root{--ground:#14171a;--paper:${PAPER.dark};--ink:#eef1f4;--soft:#b3bcc6;--line:${LINE.dark};--edge:${edge('dark')};--bad:#ff9a9f}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--ground);color:var(--ink);font:1rem/1.5 system-ui,sans-serif;overflow-wrap:anywhere}
