@@ -81,7 +81,13 @@ suite('the sign-in and consent pages in a real browser', { skip: missing ?? fals
     assert.equal(await page.title(), 'Sign in – Gatehouse')
     assert.match(await outline(page), /^- heading "Sign in to Orders" \[level=1\]\n/)
     assert.deepEqual(await controls(page), [
-      ...['textbox "E-mail"', 'textbox "Password"', 'button "Sign in"', 'button "Cancel"'],
+      ...[
+        'textbox "E-mail"',
+        'textbox "Password"',
+        'button "Sign in"',
+        'button "Sign in with Company"',
+        'button "Cancel"',
+      ],
     ])
     assert.equal(await page.locator('html').getAttribute('lang'), 'en')
     // By these browsers and password managers know what to fill in.
@@ -163,11 +169,9 @@ suite('the sign-in and consent pages in a real browser', { skip: missing ?? fals
 async function signIn(page: Page, password = PASSWORD): Promise<void> {
   await page.getByLabel('E-mail').fill(ADA)
   await page.getByLabel('Password').fill(password)
-  await page.getByRole('button', { name: 'Sign in' }).click()
-  await page
-    .getByRole(password === PASSWORD ? 'button' : 'alert')
-    .first()
-    .waitFor()
+  await page.getByRole('button', { name: 'Sign in', exact: true }).click()
+  const next = password === PASSWORD ? page.getByRole('button', { name: 'Do not allow' }) : page.getByRole('alert')
+  await next.waitFor()
 }
 
 /** Goes on with Tab until what has this name is focused. */
