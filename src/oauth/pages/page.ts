@@ -71,7 +71,7 @@ function securityHeaders({
     `default-src 'none'`,
     `style-src 'sha256-${styleHash}'`,
     ...(logoUrl === undefined ? [] : [`img-src ${new URL(logoUrl).origin}`]),
-    // Every redirect that follows a form counts too (CSP3 §6.4.4), so no form of ours is answered with one to elsewhere.
+    // Every redirect that follows a form counts too (CSP3 §6.4.1), so no form of ours is answered with one to elsewhere.
     `form-action 'self'`,
     `base-uri 'none'`,
     `frame-ancestors 'none'`,
