@@ -22,7 +22,7 @@ dl{margin:1rem 0}dt{color:var(--soft);font-size:.9rem}dd{margin:0 0 .6rem;font-w
 label{display:block;margin:1rem 0 .25rem;font-weight:600}
 input{width:100%;min-height:2.75rem;padding:.5rem .75rem;font:inherit;color:inherit;background:transparent;border:1px solid var(--line);border-radius:.4rem}
 button{width:100%;min-height:2.75rem;margin-top:.75rem;padding:.5rem 1rem;font:inherit;font-weight:600;color:inherit;background:transparent;border:1px solid var(--line);border-radius:.4rem;cursor:pointer}
-input+button{margin-top:1.25rem}
+input:not([type=hidden])+button{margin-top:1.25rem}
 main>:last-child{margin-bottom:0}
 button.main{background:var(--main);border-color:var(--edge);color:var(--on-main)}
 :focus-visible{outline:3px solid var(--ink);outline-offset:2px}
