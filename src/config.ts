@@ -52,6 +52,11 @@ export const configSchema = z.strictObject({
     .describe('Folder of the key files. Default: gatehouse in the user’s config folder.'),
   encryptionKey: z.string().optional().describe('Master secret for everything sealed, at least 32 characters.'),
   allowedHosts: allowList.optional().describe('Accepted Host names, besides publicUrl’s and this machine’s.'),
+  privateHosts: allowList
+    .optional()
+    .describe(
+      'Private hosts that people in `/api` may name, as `name` or `name:port`; the operator may name any. Cloud metadata stays out of reach.',
+    ),
   allowedOrigins: allowList.optional().describe('Origins of pages that may call.'),
   trustProxy: trustProxySettings
     .prefault([])

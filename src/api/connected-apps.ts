@@ -44,7 +44,7 @@ function ownRoutes(connectedApps: ConnectedApps): readonly Route[] {
       summary: 'End all of my connected apps and sign my browsers out there: in force for the next call',
       needs: 'sign_in',
       status: 204,
-      handle: ({ caller }) => connectedApps.endAll(idOf(caller)),
+      handle: ({ caller, by }) => connectedApps.endAll(idOf(caller), by),
     }),
     signedInRoute({
       method: 'DELETE',
@@ -52,7 +52,7 @@ function ownRoutes(connectedApps: ConnectedApps): readonly Route[] {
       summary: 'End one of my connected apps: in force for the next call',
       needs: 'sign_in',
       status: 204,
-      handle: ({ caller, params }) => connectedApps.end(idOf(caller), params['id'] ?? ''),
+      handle: ({ caller, params, by }) => connectedApps.end(idOf(caller), params['id'] ?? '', by),
     }),
   ]
 }
@@ -77,9 +77,9 @@ function teamRoutes(connectedApps: ConnectedApps, team: Pick<Team, 'get'>): read
       summary: 'End all apps that a person has connected to workspaces of this account: in force for the next call',
       needs: 'people',
       status: 204,
-      handle: async ({ account, params }) => {
+      handle: async ({ account, params, by }) => {
         const member = await team.get(account, params['person'] ?? '')
-        await connectedApps.endAll(member.person_id, account.id)
+        await connectedApps.endAll(member.person_id, by, account.id)
       },
     }),
   ]

@@ -102,6 +102,7 @@ export async function assembleGateway(config: Config, options: GatewayOptions = 
     const { firstRun, people, ...management } = openPeople({ store, change, now, defaultAccount: account })
     const oauth = await openOAuth({
       ...{ ...foundation, config, store, onRefused },
+      note: (event) => audit.append([event]),
       people: {
         recognize: (given, by) => management.entrance.recognize(given, by),
         find: (id) => people.find(id),

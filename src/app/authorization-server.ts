@@ -16,6 +16,7 @@ import { type OwnPeople, Principals } from '../oauth/principals.ts'
 import { checkIssuer, type OAuthResource, type OAuthResources } from '../oauth/resources.ts'
 import { openSessionStorage, type SessionStorage } from '../oauth/session-storage.ts'
 import { scopesOfWorkspace } from '../oauth/workspace-scopes.ts'
+import type { AuditEvent } from '../records/audit-event.ts'
 import type { Log } from '../records/log.ts'
 import type { Store } from '../store/store.ts'
 import type { SigningKeys } from '../tokens/signing-keys.ts'
@@ -30,6 +31,8 @@ export interface OAuthParts {
   readonly log: Log
   readonly directory: WorkspaceDirectory<OpenWorkspace>
   readonly people: OwnPeople
+  /** Writes to the audit. */
+  readonly note: (event: AuditEvent) => Promise<void>
   /** Told of what is refused without a record. */
   readonly onRefused: (exchange: Exchange, error: unknown) => void
   readonly publicUrl: () => string
@@ -110,6 +113,7 @@ export async function openOAuth(parts: OAuthParts): Promise<OAuthWing> {
     connectedApps: new ConnectedApps({
       principals,
       connections: new Connections(storage.grants, storage.adapter('Connection')),
+      note: parts.note,
       workspaceOf: (url) => directory.entries.find(({ path }) => publicUrl() + path === url)?.workspace,
     }),
     personChanged: async (personId) => {
@@ -154,7 +158,7 @@ async function openServer(parts: ServerParts): Promise<AuthorizationServer> {
   const { openAuthorizationServer } = await import('../oauth/authorization-server.ts')
   return openAuthorizationServer({
     ...{ publicUrl: publicUrl(), settings: config.oauth, resources, principals, storage, keys, keyring, egress, now },
-    ...{ providers: parts.providers, onRefused: parts.onRefused },
+    ...{ providers: parts.providers, onRefused: parts.onRefused, note: parts.note },
     verifyAccessToken: (token) => verifyAnywhere(token, parts),
     onServerError: (message) => log.error(`the authorization server failed: ${message}`),
   })

@@ -69,7 +69,8 @@ export async function layFoundation(
   const version = await readVersion()
   const { logFormat: format, logLevel: level } = config
   const log = createLog({ format, level, destination: logTo ?? STANDARD_OUTPUT, now })
-  const egress = createEgress(wayOut)
+  const { privateHosts } = config
+  const egress = createEgress({ ...(privateHosts === undefined ? {} : { allowedHosts: privateHosts }), ...wayOut })
   const security = openSecurityLog(config, { egress, log, now })
   const keySets = new KeySets({ egress, now })
   const directory = new WorkspaceDirectory<OpenWorkspace>()

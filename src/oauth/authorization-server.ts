@@ -4,6 +4,7 @@ import type { Egress } from '../egress/egress.ts'
 import { GatewayError, toGatewayError } from '../errors.ts'
 import { oauthErrorAnswer } from '../http/error-response.ts'
 import type { Answer, Exchange } from '../http/exchange.ts'
+import type { AuditEvent } from '../records/audit-event.ts'
 import { accessTokenRevocation } from './access-token-revocation.ts'
 import { registrationOf } from './client-policy.ts'
 import { Connections } from './connections.ts'
@@ -44,6 +45,8 @@ export interface AuthorizationServerOptions {
   readonly keyring: Keyring
   readonly egress: Egress
   readonly verifyAccessToken: VerifyAccessToken
+  /** Writes to the audit. */
+  readonly note: (event: AuditEvent) => Promise<void>
   readonly onServerError: (message: string) => void
   /** Milliseconds since the epoch. */
   readonly now: () => number
@@ -84,8 +87,12 @@ export async function openAuthorizationServer(options: AuthorizationServerOption
       ...{ publicUrl, provider, settings, resources, principals, connections, clients, cookies, pages, federated },
       onRefused: options.onRefused,
       grantTtlSeconds: GRANT_SECONDS,
+      note: options.note,
     }),
-    signOut: new SignOut({ publicUrl, provider, settings, principals, connections, cookies, pages }),
+    signOut: new SignOut({
+      ...{ publicUrl, provider, settings, resources, principals, connections, cookies, pages },
+      note: options.note,
+    }),
     userInfo: new UserInfo(options.verifyAccessToken, principals),
   })
 }

@@ -1,4 +1,5 @@
 import { GatewayError } from '../errors.ts'
+import type { AuditEvent, Origin } from '../records/audit-event.ts'
 import type { Connection, Connections } from './connections.ts'
 import type { Principals } from './principals.ts'
 
@@ -27,6 +28,8 @@ export interface ConnectedAppsOptions {
   readonly connections: Connections
   /** The workspace of this URL. */
   readonly workspaceOf: (url: string) => ConnectedWorkspace | undefined
+  /** Writes to the audit. */
+  readonly note: (event: AuditEvent) => Promise<void>
 }
 
 /** The connected apps of people, however they have signed in. `accountId` narrows to the workspaces of one account. */
@@ -49,20 +52,25 @@ export class ConnectedApps {
   }
 
   /** In force for the next call. @throws GatewayError `not_found`, also for somebody else's. */
-  async end(personId: string, id: string, accountId?: string): Promise<void> {
-    const found = (await this.list(personId, accountId)).find((app) => app.id === id)
+  async end(personId: string, id: string, by: Origin): Promise<void> {
+    const found = (await this.list(personId)).find((app) => app.id === id)
     if (found === undefined) throw new GatewayError('not_found', 'There is no such connected app.')
     await this.#options.connections.end(found.id)
+    await this.#noteEnd(found, by)
   }
 
   /** Ends all of them. Without an account the person's browsers are signed out as well. */
-  async endAll(personId: string, accountId?: string): Promise<void> {
+  async endAll(personId: string, by: Origin, accountId?: string): Promise<void> {
     const { principals, connections } = this.#options
-    if (accountId !== undefined) {
-      for (const { id } of await this.list(personId, accountId)) await connections.end(id)
-      return
-    }
-    for (const id of await principals.idsOf(personId)) await connections.endAllOfPerson(id)
+    const apps = await this.list(personId, accountId)
+    if (accountId !== undefined) for (const { id } of apps) await connections.end(id)
+    else for (const id of await principals.idsOf(personId)) await connections.endAllOfPerson(id)
+    for (const app of apps) await this.#noteEnd(app, by)
+  }
+
+  /** After it has ended: what an audit that cannot be written holds up is never the end of an access. */
+  #noteEnd({ id, name, scopes, workspace }: ConnectedApp, by: Origin): Promise<void> {
+    return this.#options.note(appEvent('app.disconnected', { id, name, accountId: workspace?.accountId, scopes }, by))
   }
 
   #app({ grantId, clientId, clientName, redirectUri, resources, grantedAtSeconds }: Connection): ConnectedApp {
@@ -76,5 +84,22 @@ export class ConnectedApps {
       scopes: scope.split(' ').filter((one) => one !== ''),
       allowedAt: grantedAtSeconds * 1000,
     }
+  }
+}
+
+/** That somebody let an app use a workspace, or took that back. */
+export function appEvent(
+  action: 'app.connected' | 'app.disconnected',
+  app: Pick<ConnectedApp, 'id' | 'name' | 'scopes'> & { readonly accountId: string | undefined },
+  by: Origin,
+): AuditEvent {
+  const { id, name, accountId, scopes } = app
+  const [added, removed] = action === 'app.connected' ? [scopes, []] : [[], scopes]
+  return {
+    action,
+    by,
+    accountId,
+    target: { kind: 'app', id, label: name },
+    changes: [{ setting: 'scopes', added, removed }],
   }
 }

@@ -43,11 +43,11 @@ export class Connections {
     await this.#adapter.destroy(grantId)
   }
 
-  /** Takes back those of a person that `which` chooses. Gives how many. */
-  async endOfPerson(personId: string, which: (connection: Connection) => boolean): Promise<number> {
+  /** Takes back those of a person that `which` chooses, and gives them. */
+  async endOfPerson(personId: string, which: (connection: Connection) => boolean): Promise<readonly Connection[]> {
     const chosen = (await this.ofPerson(personId)).filter(which)
     for (const { grantId } of chosen) await this.end(grantId)
-    return chosen.length
+    return chosen
   }
 
   /** Everything of a person: grants, tokens and sessions of browsers. */

@@ -1,6 +1,8 @@
 import type { Client, Interaction, InteractionResult, Provider } from 'oidc-provider'
 import { GatewayError } from '../errors.ts'
 import type { Answer, Exchange } from '../http/exchange.ts'
+import type { AuditEvent, Origin } from '../records/audit-event.ts'
+import { appEvent } from './connected-apps.ts'
 import type { Connections } from './connections.ts'
 import { type Cookies, FLOW_SECONDS } from './cookies.ts'
 import type { FederatedSignIn } from './federated-sign-in.ts'
@@ -29,6 +31,8 @@ export interface SignInOptions {
   /** Told of refused passwords, which leave no record. */
   readonly onRefused: (exchange: Exchange, error: unknown) => void
   readonly federated: FederatedSignIn
+  /** Writes to the audit. */
+  readonly note: (event: AuditEvent) => Promise<void>
   /** How long what was allowed is remembered, seconds. */
   readonly grantTtlSeconds: number
 }
@@ -82,7 +86,7 @@ export class SignIn {
         if (isConsent) return this.#over()
         return this.#onward(await this.#options.federated.begin(form.get('provider') ?? '', uid))
       case 'allow':
-        return isConsent ? this.#allow(flow) : this.#over()
+        return isConsent ? this.#allow(flow, exchange) : this.#over()
       case 'switch':
         return isConsent ? this.#switch(flow) : this.#over()
       default:
@@ -195,8 +199,8 @@ export class SignIn {
     return this.#finish(interaction, { login: { accountId: principal.id, amr: [amr], remember: true } })
   }
 
-  async #allow(flow: Flow): Promise<Answer> {
-    const { provider, principals, connections, clients, grantTtlSeconds } = this.#options
+  async #allow(flow: Flow, { clientAddress, requestId }: Exchange): Promise<Answer> {
+    const { provider, principals, connections, clients, grantTtlSeconds, note } = this.#options
     const { interaction, client, asking, resource, principal } = flow
     if (principal === undefined) return this.#over()
     if (!principals.mayUse(principal, resource)) return this.#page(flow)
@@ -209,6 +213,9 @@ export class SignIn {
     const seen = { clientName: asking.name, redirectUri: asking.redirectUri, sessionUid: interaction.session?.uid }
     await connections.keep(grantId, seen, grantTtlSeconds)
     await clients.used(client.clientId)
+    const by: Origin = { actor: 'person', subject: principal.id, name: principal.email, clientAddress, requestId }
+    // Before the change is kept: what could not be written down is not given.
+    await note(appEvent('app.connected', { id: grantId, name: asking.name, accountId: resource.accountId, scopes }, by))
     return this.#sendBack(interaction, { ...interaction.lastSubmission, consent: { grantId } })
   }
 

@@ -1,10 +1,13 @@
 import type { Provider, Session } from 'oidc-provider'
 import type { Answer, Exchange } from '../http/exchange.ts'
-import type { Connections } from './connections.ts'
+import type { AuditEvent, Origin } from '../records/audit-event.ts'
+import { appEvent } from './connected-apps.ts'
+import type { Connection, Connections } from './connections.ts'
 import type { Cookies } from './cookies.ts'
 import { messagePage, signOutPage } from './pages/message-page.ts'
 import type { Pages } from './pages/page.ts'
 import type { Principals } from './principals.ts'
+import { findResource, type OAuthResources } from './resources.ts'
 import { ROUTES } from './routes.ts'
 import type { OAuthSettings } from './settings.ts'
 
@@ -12,10 +15,13 @@ export interface SignOutOptions {
   readonly publicUrl: string
   readonly provider: Provider
   readonly settings: Pick<OAuthSettings, 'requireValidSession'>
+  readonly resources: OAuthResources
   readonly principals: Principals
   readonly connections: Connections
   readonly cookies: Cookies
   readonly pages: Pages
+  /** Writes to the audit. */
+  readonly note: (event: AuditEvent) => Promise<void>
 }
 
 const PURPOSE = 'sign-out'
@@ -49,10 +55,20 @@ export class SignOut {
     if (session === undefined) return this.#nobody()
     if (!cookies.isFormKey(form.get('key') ?? '', session.uid, PURPOSE)) return this.show(exchange)
     if (session.accountId !== undefined && settings.requireValidSession) {
-      await connections.endOfPerson(session.accountId, ({ sessionUid }) => sessionUid === session.uid)
+      const { clientAddress, requestId } = exchange
+      const by: Origin = { actor: 'person', subject: session.accountId, clientAddress, requestId }
+      const ended = await connections.endOfPerson(session.accountId, ({ sessionUid }) => sessionUid === session.uid)
+      for (const connection of ended) await this.#noteEnd(connection, by)
     }
     await session.destroy()
     return this.#nobody()
+  }
+
+  #noteEnd({ grantId: id, clientName: name, resources: given }: Connection, by: Origin): Promise<void> {
+    const { resources, publicUrl, note } = this.#options
+    const [[url, scope] = ['', '']] = Object.entries(given)
+    const accountId = findResource(url, { resources, publicUrl })?.accountId
+    return note(appEvent('app.disconnected', { id, name, accountId, scopes: scope.split(' ') }, by))
   }
 
   #session(exchange: Exchange): Promise<Session | undefined> {

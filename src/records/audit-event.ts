@@ -29,6 +29,8 @@ export const AUDIT_ACTIONS = [
   'invitation.withdrawn',
   'password.changed',
   'password.reset_issued',
+  'app.connected',
+  'app.disconnected',
   'access.denied',
 ] as const
 
@@ -70,7 +72,17 @@ export const byConfigFile: Origin = { actor: 'config_file' }
 
 /** What it was done to. */
 export interface AuditTarget {
-  readonly kind: 'workspace' | 'token' | 'key' | 'tool' | 'api' | 'gateway' | 'account' | 'person' | 'invitation'
+  readonly kind:
+    | 'workspace'
+    | 'token'
+    | 'key'
+    | 'tool'
+    | 'api'
+    | 'gateway'
+    | 'account'
+    | 'person'
+    | 'invitation'
+    | 'app'
   readonly id?: string | undefined
   /** As people call it. */
   readonly label?: string | undefined

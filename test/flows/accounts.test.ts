@@ -140,6 +140,18 @@ suite('accounts', () => {
     await api.stop()
   })
 
+  test('a private host that the operator has listed is theirs to name, and its neighbour is not', async () => {
+    const [listed, other] = await Promise.all([startTestApi({ mode: 'none' }), startTestApi({ mode: 'none' })])
+    await using teams = await startTeams({ config: { privateHosts: [new URL(listed.origin).host] } })
+    const ada = await teams.person('ada')
+    const made = (name: string, origin: string) =>
+      ada.call('POST', '/api/workspaces', { name, source: { url: `${origin}/openapi.json` } })
+    assert.equal((await made('Inside', listed.origin)).status, 201)
+    const refused = await made('Beside', other.origin)
+    assert.deepEqual([refused.status, at(refused.body, 'code')], [422, 'egress_refused'])
+    await Promise.all([listed.stop(), other.stop()])
+  })
+
   test('a developer makes workspaces, and opens no doors', async () => {
     await using teams = await startTeams()
     await teams.person('ada')

@@ -227,6 +227,17 @@ suite('taking back', () => {
     assert.equal((await send('DELETE', url, { headers })).status, 204)
     assert.deepEqual(await standing(), [401, 401, 401])
     assert.deepEqual((await send('GET', url, { headers })).body, [])
+    const told = async (action: string) =>
+      Object((await stand.admin.send('GET', `/api/audit?action=${action}`)).json).lines.map(
+        (line: Record<string, unknown>) => [
+          line['actor'],
+          line['actorName'],
+          Object(line['target']).label ?? line['target'],
+        ],
+      )
+    const line = ['person', ADA, 'Notes']
+    assert.deepEqual(await told('app.connected'), [line, line, line], 'the audit says who let which app in')
+    assert.deepEqual(await told('app.disconnected'), [line, line, line])
   })
 
   test('who looks after the people of an account ends theirs', async () => {
