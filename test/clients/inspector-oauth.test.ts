@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { onFreePort } from '../bench/free-port.ts'
 import { startOAuthStand } from '../flows/oauth-stand.ts'
 import { type Desktop, makeDesktop } from './desktop.ts'
+import { startClientSite } from './metadata-document.ts'
 import { type Finished, runScript, scriptOf } from './program.ts'
 
 const HOUR_MS = 3_600_000
@@ -50,6 +51,27 @@ test('the Inspector CLI 2.12 signs a person in by the browser that it opens', as
     assertTools(await list('--relogin'))
     assert.equal((await desktop.openedUrls()).length, 2)
   })
+})
+
+test('the Inspector CLI 2.12 is the client that it is told to be', async (t) => {
+  const redirect = 'http://127.0.0.1/oauth/callback'
+  await using site = await startClientSite({
+    ...{ client_name: 'Inspector', redirect_uris: [redirect], token_endpoint_auth_method: 'none' },
+  })
+  const known = { id: 'inspector', name: 'Inspector', redirectUris: [redirect] }
+  await using stand = await startOAuthStand({ oauth: { clients: [known] }, egress: site.egress })
+  for (const [name, flag, id] of [
+    ['one of the configuration', '--client-id', known.id],
+    ['a metadata document', '--client-metadata-url', site.clientId],
+  ] as const) {
+    await t.test(name, async () => {
+      await using home = await makeDesktop()
+      const desktop = { ...home, env: { ...home.env, MCP_AUTO_OPEN_ENABLED: 'true' } }
+      assertTools(await inspect(desktop, stand.endpoint, ['--method', 'tools/list', flag, id]))
+      const [opened] = await desktop.openedUrls()
+      assert.equal(opened?.searchParams.get('client_id'), id)
+    })
+  }
 })
 
 function assertTools({ code, stdout, report }: Finished): void {

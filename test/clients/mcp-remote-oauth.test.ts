@@ -35,6 +35,14 @@ test('mcp-remote 0.15 signs a person in by the browser that it opens', async (t)
     assert.match(stand.gateway.log.slice(before).join(''), /expired/)
   })
 
+  await t.test('three processes of it that find the access token over at once all go on', async () => {
+    mock.timers.tick(2 * HOUR_MS)
+    await Promise.all([1, 2, 3].map(() => useThrough(stand, desktop)))
+    mock.timers.tick(2 * HOUR_MS)
+    await useThrough(stand, desktop)
+    assert.equal((await desktop.openedUrls()).length, 1)
+  })
+
   await t.test('when the session is over too, the person signs in again', async () => {
     mock.timers.tick(8 * 24 * HOUR_MS)
     await useThrough(stand, desktop)
@@ -59,7 +67,7 @@ async function useThrough({ endpoint, api }: OAuthStand, desktop: Desktop): Prom
     assert.deepEqual(tools.map(({ name }) => name).sort(), ['listOrders', 'listRefunds'])
     const before = api.seen.length
     assert.notEqual((await client.callTool({ name: 'listOrders', arguments: {} })).isError, true)
-    assert.equal(api.seen.length, before + 1)
+    assert.ok(api.seen.length > before)
   } catch (cause) {
     throw new Error(`mcp-remote said:\n${said.join('')}`, { cause })
   } finally {
