@@ -75,7 +75,7 @@ suite('a client of the field signs a person in, calls tools and refreshes:', () 
     const document = { client_name: 'Claude Code', redirect_uris: redirects, token_endpoint_auth_method: 'none' }
     await using site = await startClientSite({ ...document, grant_types: ['authorization_code', 'refresh_token'] })
     for (const redirect of ['http://localhost:49152/callback', 'http://127.0.0.1:49153/callback']) {
-      await using stand = await startOAuthStand({ egress: site.egress })
+      await using stand = await startOAuthStand({ config: site.config })
       const memory = new Memory({ clientMetadataUrl: site.clientId, metadata: { redirect_uris: [redirect] } })
       await using client = await signIn(stand, stand.endpoint, memory)
       assert.match(await client.call('listOrders'), /ok/)

@@ -59,7 +59,7 @@ test('the Inspector CLI 2.12 is the client that it is told to be', async (t) => 
     ...{ client_name: 'Inspector', redirect_uris: [redirect], token_endpoint_auth_method: 'none' },
   })
   const known = { id: 'inspector', name: 'Inspector', redirectUris: [redirect] }
-  await using stand = await startOAuthStand({ oauth: { clients: [known] }, egress: site.egress })
+  await using stand = await startOAuthStand({ oauth: { clients: [known] }, config: site.config })
   for (const [name, flag, id] of [
     ['one of the configuration', '--client-id', known.id],
     ['a metadata document', '--client-metadata-url', site.clientId],

@@ -37,7 +37,7 @@ suite('MCPJam’s OAuth conformance checks pass', () => {
     // Without a port: whoever writes the document does not know it (RFC 8252 §7.3).
     const redirects = { redirect_uris: ['http://127.0.0.1/callback'], client_name: 'MCPJam' }
     await using site = await startClientSite({ ...redirects, token_endpoint_auth_method: 'none' })
-    await using stand = await startOAuthStand({ egress: site.egress })
+    await using stand = await startOAuthStand({ config: site.config })
     const client = { clientIdMetadataUrl: site.clientId }
     await assertConformant(stand, { protocolVersion: '2025-11-25', registrationStrategy: 'cimd', client })
     assert.ok(site.asked() > 0)

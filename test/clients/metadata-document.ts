@@ -1,5 +1,4 @@
 import { getCACertificates, setDefaultCACertificates } from 'node:tls'
-import type { EgressOptions } from '../../src/egress/create-egress.ts'
 import { makeCertificate } from '../flows/certificate.ts'
 import { serveTls } from '../flows/doctor-stand.ts'
 
@@ -9,8 +8,8 @@ export interface ClientSite extends AsyncDisposable {
   readonly clientId: string
   /** How often the document was asked for. */
   readonly asked: () => number
-  /** For a gateway whose operator has allowed the site although it is private. Without it nobody is asked (THREATS.md, T13). */
-  readonly egress: EgressOptions
+  /** Of a gateway whose operator has allowed the site although it is private. Without it nobody is asked (THREATS.md, T13). */
+  readonly config: { readonly privateHosts: readonly string[] }
 }
 
 /** Serves a client metadata document (draft-ietf-oauth-client-id-metadata-document-00 §4); `client_id` is added. */
@@ -29,7 +28,7 @@ export async function startClientSite(metadata: Readonly<Record<string, unknown>
   return {
     clientId: state.clientId,
     asked: () => state.asked,
-    egress: { allowedHosts: [host] },
+    config: { privateHosts: [host] },
     async [Symbol.asyncDispose]() {
       setDefaultCACertificates(trusted)
       await server[Symbol.asyncDispose]()

@@ -22,7 +22,7 @@ for (const sdk of SDKS) {
     test('is the document at an address, whose redirect names no port', async () => {
       const redirects = { redirect_uris: ['http://localhost/callback'], client_name: 'Desktop' }
       await using site = await startClientSite({ ...redirects, token_endpoint_auth_method: 'none' })
-      await using stand = await startOAuthStand({ egress: site.egress })
+      await using stand = await startOAuthStand({ config: site.config })
       const memory = new Memory({ clientMetadataUrl: site.clientId })
       await using client = await signedIn(sdk, stand, memory)
       await assertServes(client)
