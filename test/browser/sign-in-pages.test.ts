@@ -10,7 +10,8 @@ const missing = chromiumIsMissing()
 const APP = 'Claude Code'
 /** As long as names can be, and without a place to break. */
 const LONG = 'W'.repeat(60)
-const PHONE = { viewport: { width: 360, height: 740 } } as const
+/** WCAG 2.2, 1.4.10 asks for 320; phones of today have 360. */
+const PHONE = { viewport: { width: 320, height: 640 } } as const
 /** Chromium writes every status of 400 and more on the console. */
 const STATUS = /^Failed to load resource: the server responded with a status of/
 
