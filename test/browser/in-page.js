@@ -27,7 +27,7 @@
   return {
     focus: {
       name: (activeElement.labels?.[0] ?? activeElement).textContent,
-      outlineWidth: getComputedStyle(activeElement).outlineWidth,
+      outline: getComputedStyle(activeElement).outlineStyle,
     },
     width: document.documentElement.scrollWidth,
     controlHeights: controls.map((element) => element.getBoundingClientRect().height),

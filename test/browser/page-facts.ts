@@ -5,8 +5,8 @@ import { z } from 'zod'
 
 const contrasts = z.array(z.object({ of: z.string(), contrast: z.number() }))
 const facts = z.object({
-  /** What has the focus: its label or its text; the outline is `0px` when nobody can see that it has. */
-  focus: z.object({ name: z.string(), outlineWidth: z.string() }),
+  /** What has the focus: its label or its text; the outline is `none` when nobody can see that it has. */
+  focus: z.object({ name: z.string(), outline: z.string() }),
   /** Of everything, also what would have to be scrolled to. CSS pixels. */
   width: z.number(),
   /** Of fields and buttons. CSS pixels. */

@@ -186,8 +186,8 @@ async function tabTo(page: Page, name: string): Promise<string> {
 
 /** The name of what is focused; fails when one cannot see that it is. */
 async function focused(page: Page): Promise<string> {
-  const { name, outlineWidth } = (await factsOf(page)).focus
-  assert.notEqual(outlineWidth, '0px', `the focus on ${name} is seen`)
+  const { name, outline: line } = (await factsOf(page)).focus
+  assert.notEqual(line, 'none', `the focus on ${name} is seen`)
   return name
 }
 
