@@ -17,7 +17,7 @@ const patterns = attacks ? ['test/attacks/**/*.test.ts'] : ['src/**/*.test.ts', 
 const files = named.length > 0 ? named : patterns.flatMap((pattern) => globSync(pattern)).sort()
 
 process.stdout.write(
-  `${files.length} test files on Node ${process.versions.node}. What they need comes with npm ci; two also ask the npm registry (the package, sixty real API descriptions).\n`,
+  `${files.length} test files on Node ${process.versions.node}. What they need comes with npm ci, Redis and Chromium from Debian where they run as root; two also ask the npm registry (the package, sixty real API descriptions).\n`,
 )
 const startedAt = performance.now()
 const durations = new Map<string, number>()

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { sha256 } from '../crypto/hash.ts'
 import { GatewayError } from '../errors.ts'
-import type { Answer, Exchange } from '../http/exchange.ts'
+import type { Exchange } from '../http/exchange.ts'
 import type { ModelAdapter } from './adapter.ts'
 import type { Cookies } from './cookies.ts'
 import { type SignInProvider, signInMemory } from './federation/sign-in-provider.ts'
@@ -40,19 +40,14 @@ export class FederatedSignIn {
     return this.#options.providers
   }
 
-  /** Where the form of the sign-in page may lead: providers' addresses are known only when one is chosen, so any https. */
-  get origins(): readonly string[] {
-    return this.#options.providers.length === 0 ? [] : ['https:', 'http://localhost:*', 'http://127.0.0.1:*']
-  }
-
-  /** The redirect to the provider, for the sign-in `uid`. @throws GatewayError `not_found`, `identity_provider_unavailable` */
-  async begin(providerId: string, uid: string): Promise<Answer> {
+  /** The address at the provider to go to, for the sign-in `uid`. @throws GatewayError `not_found`, `identity_provider_unavailable` */
+  async begin(providerId: string, uid: string): Promise<string> {
     const { providers, adapter } = this.#options
     const provider = providers.find(({ id }) => id === providerId)
     if (provider === undefined) throw new GatewayError('not_found', 'There is no such provider.')
     const { url, memory } = await provider.begin({ redirectUri: this.#redirectUri(provider) })
     await adapter.upsert(sha256(memory.state), { uid, memory }, AWAY_SECONDS)
-    return { status: 303, headers: { Location: url } }
+    return url
   }
 
   /** Undefined: nobody is awaited in this browser. */

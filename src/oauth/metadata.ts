@@ -1,5 +1,5 @@
 import type { OAuthResources } from './resources.ts'
-import { BASE_SCOPE, PERSON_SCOPES } from './workspace-scopes.ts'
+import { PERSON_SCOPES } from './workspace-scopes.ts'
 
 /** Where metadata of an authorization server is looked for (RFC 8414 §3, OpenID Connect Discovery §4). */
 const SERVER_DOCUMENTS = ['/.well-known/oauth-authorization-server', '/.well-known/openid-configuration'] as const
@@ -34,8 +34,9 @@ export function metadataAt(path: string, resources: OAuthResources): MetadataPat
 
 /**
  * The document as we publish it: the library's, with what only we know. Scopes of tools are not in it: they would tell strangers
- * of every workspace; each says its own (RFC 9728 §2, `scopes_supported`).
+ * of every workspace; each says its own (RFC 9728 §2, `scopes_supported`). That of every workspace is not in it either: clients of
+ * 2025-03-26 know this list only and ask for all of it, and whoever asks for one scope of a workspace gets no other.
  */
 export function publishedMetadata(libraryDocument: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  return { ...libraryDocument, scopes_supported: [BASE_SCOPE, ...PERSON_SCOPES] }
+  return { ...libraryDocument, scopes_supported: [...PERSON_SCOPES] }
 }

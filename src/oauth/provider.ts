@@ -5,7 +5,7 @@ import { redirectProblem } from './client-policy.ts'
 import { FLOW_SECONDS, LIBRARY_COOKIES } from './cookies.ts'
 import { externalKey, type ProviderKeys } from './external-key.ts'
 import { EXTRA_GRANT_TYPES, registerGrants } from './grants/grants.ts'
-import { messagePage } from './pages/message-page.ts'
+import { badRequestPage } from './pages/message-page.ts'
 import type { Pages } from './pages/page.ts'
 import type { Principal, Principals } from './principals.ts'
 import { findResource, type OAuthResources } from './resources.ts'
@@ -93,8 +93,8 @@ function configuration(library: typeof Library, options: ProviderOptions): Recor
       tokenClaims(token, principals),
     renderError: async (context: ProviderContext, out: Readonly<Record<string, string>>) => {
       const title = 'This did not work'
-      const detail = out['error_description'] ?? out['error'] ?? ''
-      const page = pages.page({ title, body: messagePage({ title, detail }) })
+      const { error = '', error_description: detail = '' } = out
+      const page = pages.page({ status: context.status, title, body: badRequestPage({ title, error, detail }) })
       context.set({ ...page.headers })
       context.type = 'html'
       context.body = page.body

@@ -6,9 +6,9 @@ import { appEvent } from './connected-apps.ts'
 import type { Connections } from './connections.ts'
 import { type Cookies, FLOW_SECONDS } from './cookies.ts'
 import type { FederatedSignIn } from './federated-sign-in.ts'
-import { type AskingClient, formTarget } from './pages/asking-client.ts'
+import type { AskingClient } from './pages/asking-client.ts'
 import { consentPage } from './pages/consent-page.ts'
-import { messagePage } from './pages/message-page.ts'
+import { messagePage, onwardPage } from './pages/message-page.ts'
 import type { Pages } from './pages/page.ts'
 import { signInPage } from './pages/sign-in-page.ts'
 import type { Principal, Principals } from './principals.ts'
@@ -79,11 +79,12 @@ export class SignIn {
     const isConsent = interaction.prompt.name === 'consent'
     switch (form.get('do')) {
       case 'deny':
-        return this.#finish(interaction, { error: 'access_denied', error_description: 'The person said no.' })
+        return this.#sendBack(interaction, { error: 'access_denied', error_description: 'The person said no.' })
       case 'password':
         return isConsent ? this.#over() : this.#password(exchange, flow, form)
       case 'provider':
-        return isConsent ? this.#over() : this.#options.federated.begin(form.get('provider') ?? '', uid)
+        if (isConsent) return this.#over()
+        return this.#onward(await this.#options.federated.begin(form.get('provider') ?? '', uid))
       case 'allow':
         return isConsent ? this.#allow(flow, exchange) : this.#over()
       case 'switch':
@@ -149,7 +150,6 @@ export class SignIn {
     const { pages, federated } = this.#options
     const { interaction, asking, resource, principal, action, formKey } = flow
     const { problem, status = 200, email = '' } = wrong
-    const leadsTo = [formTarget(asking.redirectUri)]
     const workspace = resource.name
     if (interaction.prompt.name === 'consent') {
       if (principal === undefined) return this.#over()
@@ -160,14 +160,14 @@ export class SignIn {
         scopes: this.#scopesOf(flow, principal).map((scope) => scopeInWords(scope, workspace)),
         problem: mayUse ? undefined : `You may not use ${workspace}. Ask whoever runs it, or use another account.`,
       })
-      return pages.page({ title: 'Allow access', body, leadsTo })
+      return pages.page({ title: 'Allow access', body })
     }
     const body = signInPage({
       ...{ action, formKey, client: asking, workspace, problem, email },
       providers: federated.providers,
       hasPasswords: true,
     })
-    return pages.page({ status, title: 'Sign in', body, leadsTo: [...leadsTo, ...federated.origins] })
+    return pages.page({ status, title: 'Sign in', body })
   }
 
   async #password(exchange: Exchange, flow: Flow, form: URLSearchParams): Promise<Answer> {
@@ -216,7 +216,7 @@ export class SignIn {
     const by: Origin = { actor: 'person', subject: principal.id, name: principal.email, clientAddress, requestId }
     // Before the change is kept: what could not be written down is not given.
     await note(appEvent('app.connected', { id: grantId, name: asking.name, accountId: resource.accountId, scopes }, by))
-    return this.#finish(interaction, { ...interaction.lastSubmission, consent: { grantId } })
+    return this.#sendBack(interaction, { ...interaction.lastSubmission, consent: { grantId } })
   }
 
   /** Forgets who is signed in and asks again. */
@@ -241,10 +241,21 @@ export class SignIn {
     return [...new Set(asked)].filter((scope) => may.includes(scope))
   }
 
+  /** Goes on with pages of ours. */
   async #finish(interaction: Interaction, result: InteractionResult): Promise<Answer> {
     interaction.result = result
     await interaction.save(FLOW_SECONDS)
     return { status: 303, headers: { Location: interaction.returnTo } }
+  }
+
+  /** Ends it: what stands at `returnTo` sends the browser back to the client. */
+  async #sendBack(interaction: Interaction, result: InteractionResult): Promise<Answer> {
+    await this.#finish(interaction, result)
+    return this.#onward(interaction.returnTo)
+  }
+
+  #onward(url: string): Answer {
+    return this.#options.pages.page({ title: 'One moment', body: onwardPage(url), onward: url })
   }
 
   #over(): Answer {

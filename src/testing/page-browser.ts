@@ -58,6 +58,12 @@ export class Browser {
       const location = response.headers.get('location')
       if (response.status < 300 || response.status > 399 || location === null) {
         const html = await response.text()
+        const onward = /<meta http-equiv="refresh" content="0;url=([^"]*)">/.exec(html)?.[1]
+        if (onward !== undefined) {
+          url = new URL(escapedText(onward), url).href
+          request = { method: 'GET' }
+          continue
+        }
         return { url, status: response.status, headers: response.headers, html, forms: formsIn(html) }
       }
       await response.body?.cancel()

@@ -42,13 +42,22 @@ export async function makeHome(): Promise<Home> {
   }
 }
 
-/** Runs a script on this Node to its end, at most a minute. Its standard input stays open: some take the end for a wish to stop. */
-export function runScript(script: string, args: readonly string[], { env }: Home): Promise<Finished> {
+/**
+ * Runs a script on this Node to its end, at most a minute. Its standard input stays open: some take the end for a wish to stop.
+ * `onStdout` is told all that it has printed so far, whenever there is more.
+ */
+export function runScript(
+  script: string,
+  args: readonly string[],
+  { env }: Home,
+  onStdout: (printed: string) => void = () => {},
+): Promise<Finished> {
   const child = spawn(process.execPath, [script, ...args], { env, timeout: TIMEOUT_MS, killSignal: 'SIGKILL' })
   const output = { stdout: '', stderr: '' }
   for (const name of ['stdout', 'stderr'] as const) {
     child[name].setEncoding('utf8').on('data', (text: string) => {
       if (output[name].length < OUTPUT_CHARACTERS_MAX) output[name] += text
+      if (name === 'stdout') onStdout(output.stdout)
     })
   }
   return new Promise((resolve, reject) => {

@@ -4,7 +4,7 @@ import { parse } from 'yaml'
 import { z } from 'zod'
 import { makeHome, runScript, scriptOf } from '../clients/program.ts'
 
-const PACKAGE = '@modelcontextprotocol/conformance'
+export const PACKAGE = '@modelcontextprotocol/conformance'
 
 export type Revision = '2025-11-25' | '2026-07-28'
 
@@ -55,15 +55,16 @@ export async function runSuite(url: string, revision: Revision): Promise<SuiteRu
   const folder = join(home.env['HOME'] ?? '', 'results')
   const args = ['server', '--url', url, '--requirements', revision, '--output-dir', folder]
   const { report } = await runScript(await scriptOf(PACKAGE, 'conformance'), args, home)
-  const failures = await readResults(folder)
-  const unfinished = [{ check: 'finished', message: 'The suite has no result of this scenario.' }]
+  const failures = await readResults(folder, 'server')
   const scenarioOf = (name: string) => ({
     name,
     isRequired: required.includes(name),
-    failures: failures.get(name) ?? unfinished,
+    failures: failures.get(name) ?? UNFINISHED,
   })
   return { scenarios: [...required, ...reported].map(scenarioOf), report }
 }
+
+export const UNFINISHED = [{ check: 'finished', message: 'The suite has no result of this scenario.' }]
 
 async function readRequirements(revision: Revision) {
   const file = join(import.meta.dirname, '../../node_modules', PACKAGE, 'requirements', `${revision}.yaml`)
@@ -72,11 +73,14 @@ async function readRequirements(revision: Revision) {
   return { required: server, reported: reported.map(({ scenario }) => scenario) }
 }
 
-/** The failed checks of each scenario that was finished: one folder for each, `server-<name>-<time>`. */
-async function readResults(folder: string): Promise<ReadonlyMap<string, readonly Failure[]>> {
+/** The failed checks of each scenario that was finished: one folder for each, `<kind>-<name>-<time>`. */
+export async function readResults(
+  folder: string,
+  kind: 'server' | 'authorization-server',
+): Promise<ReadonlyMap<string, readonly Failure[]>> {
   const results = new Map<string, readonly Failure[]>()
   for (const entry of await readdir(folder).catch(() => [])) {
-    const name = /^server-(.+)-\d{4}-\d\d-\d\dT[\dZ-]+$/.exec(entry)?.[1]
+    const name = new RegExp(`^${kind}-(.+)-\\d{4}-\\d\\d-\\d\\dT[\\dZ-]+$`).exec(entry)?.[1]
     const text = await readFile(join(folder, entry, 'checks.json'), 'utf8').catch(() => undefined)
     if (name === undefined || text === undefined) continue // Not finished: its folder is made before it runs.
     results.set(name, failuresIn(checks.parse(JSON.parse(text))))

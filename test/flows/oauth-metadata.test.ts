@@ -63,7 +63,7 @@ suite('the metadata of the authorization server', () => {
     await using stand = await startOAuthStand()
     const { url } = stand.gateway
     const server = Object((await send('GET', `${url}/.well-known/oauth-authorization-server`)).body)
-    assert.deepEqual(server.scopes_supported, ['mcp', 'openid', 'profile', 'email', 'offline_access'])
+    assert.deepEqual(server.scopes_supported, ['openid', 'profile', 'email', 'offline_access'])
     const path = stand.endpoint.slice(url.length)
     const resource = Object((await send('GET', `${url}/.well-known/oauth-protected-resource${path}`)).body)
     assert.deepEqual(resource.scopes_supported, ['mcp', 'refunds:read'])

@@ -23,14 +23,6 @@ export function destinationOf(redirectUri: string): string {
   return isThisDevice(url.hostname) ? `a program on this device (${url.host})` : url.host
 }
 
-/** A source that `form-action` takes for this address (CSP3 §2.3.1): it knows no IPv6. */
-export function formTarget(address: string): string {
-  const url = URL.parse(address)
-  if (url === null) return "'self'"
-  const isPlain = (url.protocol === 'http:' || url.protocol === 'https:') && !url.hostname.startsWith('[')
-  return isPlain ? url.origin : url.protocol
-}
-
 /** Said of whoever was not written into the configuration by the operator. */
 export function warningAbout(client: AskingClient): Html | undefined {
   if (client.isKnown) return undefined

@@ -1,11 +1,18 @@
 /** WCAG 2.2, 1.4.3: the least contrast of text with what is behind it. */
 const CONTRAST_MIN = 4.5
+/** WCAG 2.2, 1.4.11: the least contrast of what has to be seen to be used. */
+const SHAPE_CONTRAST_MIN = 3
 
 /** The text colour that can be read on this colour, `#rrggbb`; undefined when neither black nor white can. */
 export function readableOn(color: string): '#ffffff' | '#000000' | undefined {
   const behind = luminance(color)
   if (contrast(1, behind) >= CONTRAST_MIN) return '#ffffff'
   return contrast(0, behind) >= CONTRAST_MIN ? '#000000' : undefined
+}
+
+/** Whether a shape of this colour can be seen on the ground (WCAG 2.2, 1.4.11). */
+export function isVisibleOn(ground: string, color: string): boolean {
+  return contrast(luminance(color), luminance(ground)) >= SHAPE_CONTRAST_MIN
 }
 
 function contrast(one: number, other: number): number {

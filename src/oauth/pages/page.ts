@@ -12,10 +12,11 @@ export interface Pages {
 
 export interface PageContent {
   readonly status?: number
+  /** Read out first, so the page says there when something is wrong: what is an alert from the start is not announced. */
   readonly title: string
   readonly body: Html
-  /** Where forms of this page may lead besides ourselves: the answer to a form may send the browser on (CSP3 §6.4). */
-  readonly leadsTo?: readonly string[]
+  /** Where the browser goes on to by itself. */
+  readonly onward?: string
   readonly cookies?: readonly string[]
 }
 
@@ -25,15 +26,20 @@ export function createPages(branding: BrandingSettings): Pages {
   const styleHash = createHash('sha256').update(style).digest('base64')
   const logo = branding.logoUrl === undefined ? undefined : html`<img src="${branding.logoUrl}" alt="">`
   return {
-    page({ status = 200, title, body, leadsTo = [], cookies = [] }) {
+    page({ status = 200, title, body, onward, cookies = [] }) {
       const document = html`<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="robots" content="noindex">
-<title>${title} – ${branding.name}</title>
-<style>${new Html(style)}</style>
+<title>${status < 400 ? '' : 'Error: '}${title} – ${branding.name}</title>
+<style>${new Html(style)}</style>${
+        onward === undefined
+          ? undefined
+          : html`
+<meta http-equiv="refresh" content="0;url=${onward}">`
+      }
 </head>
 <body>
 <main>
@@ -45,7 +51,7 @@ ${logo}${body}
       return {
         status,
         contentType: 'text/html; charset=utf-8',
-        headers: securityHeaders({ styleHash, logoUrl: branding.logoUrl, leadsTo }),
+        headers: securityHeaders({ styleHash, logoUrl: branding.logoUrl }),
         cookies,
         body: document.text,
       }
@@ -57,17 +63,16 @@ ${logo}${body}
 function securityHeaders({
   styleHash,
   logoUrl,
-  leadsTo,
 }: {
   readonly styleHash: string
   readonly logoUrl: string | undefined
-  readonly leadsTo: readonly string[]
 }): Readonly<Record<string, string>> {
   const policy = [
     `default-src 'none'`,
     `style-src 'sha256-${styleHash}'`,
     ...(logoUrl === undefined ? [] : [`img-src ${new URL(logoUrl).origin}`]),
-    `form-action ${["'self'", ...leadsTo].join(' ')}`,
+    // Every redirect that follows a form counts too (CSP3 §6.4.1), so no form of ours is answered with one to elsewhere.
+    `form-action 'self'`,
     `base-uri 'none'`,
     `frame-ancestors 'none'`,
   ]

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import fc from 'fast-check'
 import { brandingSettings } from '../settings.ts'
-import { destinationOf, formTarget } from './asking-client.ts'
+import { destinationOf } from './asking-client.ts'
 import { consentPage } from './consent-page.ts'
 import { readableOn } from './contrast.ts'
 import { html, plainText } from './html.ts'
@@ -78,11 +78,5 @@ suite('pages', () => {
     assert.equal(destinationOf('http://[::1]:3000/cb'), 'a program on this device ([::1]:3000)')
     assert.equal(destinationOf('cursor://anysphere/cb'), 'a program on this device (cursor://)')
     assert.equal(destinationOf('https://127.0.0.1.evil.example/cb'), '127.0.0.1.evil.example')
-  })
-
-  test('a form may lead to the client, in the terms of the policy', () => {
-    assert.equal(formTarget('https://app.example/cb;x'), 'https://app.example')
-    assert.equal(formTarget('http://[::1]:3000/cb'), 'http:')
-    assert.equal(formTarget('cursor://anysphere/cb'), 'cursor:')
   })
 })
