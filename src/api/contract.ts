@@ -118,7 +118,7 @@ export const auditLine = z.looseObject({
     ),
   changes: z.unknown().describe('What was changed; of secrets only that they were.'),
   count: z.number().describe('Denials that are alike are one line.'),
-  previousHash: z.string(),
+  previousHash: z.string().optional().describe('Of the line before, which may be another account’s: for the operator.'),
   hash: z.string(),
 })
 

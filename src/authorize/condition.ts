@@ -1,4 +1,5 @@
-import { Environment } from '@marcbachmann/cel-js'
+import { createRequire } from 'node:module'
+import type * as Cel from '@marcbachmann/cel-js'
 import { GatewayError } from '../errors.ts'
 import { RuleCaller, RuleTool } from './rule-context.ts'
 
@@ -60,8 +61,16 @@ function evaluate(program: (context: Facts) => unknown, facts: Facts, needsArgum
   }
 }
 
-function environment({ annotations }: FactsKnown, { withArguments }: { readonly withArguments: boolean }): Environment {
-  const made = new Environment({ limits: { maxAstNodes: 200, maxDepth: 30 } })
+/** Loaded with the first rule: most workspaces have none, and need not carry the language. */
+function cel(): typeof Cel {
+  return createRequire(import.meta.url)('@marcbachmann/cel-js')
+}
+
+function environment(
+  { annotations }: FactsKnown,
+  { withArguments }: { readonly withArguments: boolean },
+): Cel.Environment {
+  const made = new (cel().Environment)({ limits: { maxAstNodes: 200, maxDepth: 30 } })
     .registerType('Caller', {
       ctor: RuleCaller,
       fields: { subject: 'string', issuer: 'string', scopes: 'list<string>', claims: 'map<string, dyn>' },

@@ -163,13 +163,18 @@ suite('several issuers', () => {
 
 suite('the result cache', () => {
   const isPromise = (result: Caller | Promise<Caller>) => result instanceof Promise
+  /** Lets the token in twice: a result is kept from the second time on. */
+  const remember = async (identity: ReturnType<typeof identityOf>, token: string) => {
+    for (let time = 0; time < 2; time += 1) assert.equal(await outcome(identity, token), 'ok')
+  }
 
-  test('answers the second call at once, with the same caller and without a promise', async () => {
+  test('answers the third call at once, with the same caller and without a promise', async () => {
     const identity = identityOf({ authType: 'jwt', jwt })
     const token = await mintHs256()
-    const first = identity.identify(bearer(token), 'a')
-    assert.ok(isPromise(first))
-    const caller = await first
+    await identity.identify(bearer(token), 'a')
+    const second = identity.identify(bearer(token), 'a')
+    assert.ok(isPromise(second))
+    const caller = await second
     assert.equal(identity.identify(bearer(token), 'a'), caller)
     // Another workspace asks for itself, also where both have the same settings.
     const ofAnother = identity.identify(bearer(token), 'b')
@@ -180,7 +185,7 @@ suite('the result cache', () => {
   test('never outlives exp', async () => {
     const identity = identityOf({ authType: 'jwt', jwt: { ...jwt, cacheTtlMs: 3_600_000 } })
     const token = await mintHs256({ ...claims, exp: identity.clock.ms / 1000 + 3 })
-    assert.equal(await outcome(identity, token), 'ok')
+    await remember(identity, token)
     identity.clock.ms += 2_999
     assert.equal(isPromise(identity.identify(bearer(token), 'a')), false)
     identity.clock.ms += 1
@@ -190,7 +195,7 @@ suite('the result cache', () => {
   test('never outlives its time', async () => {
     const identity = identityOf({ authType: 'jwt', jwt })
     const token = await mintHs256()
-    await identity.identify(bearer(token), 'a')
+    await remember(identity, token)
     identity.clock.ms += 59_999
     assert.equal(isPromise(identity.identify(bearer(token), 'a')), false)
     identity.clock.ms += 1
@@ -201,11 +206,11 @@ suite('the result cache', () => {
 
   test('keeps nothing when it is off, when it was refused, or within the tolerance after exp', async () => {
     const off = identityOf({ authType: 'jwt', jwt: { ...jwt, cacheResults: false } })
-    assert.equal(await outcome(off, await mintHs256()), 'ok')
+    await remember(off, await mintHs256())
     assert.equal(off.results.size, 0)
     const on = identityOf({ authType: 'jwt', jwt: { ...jwt, clockToleranceSeconds: 30 } })
     assert.equal(await outcome(on, await mintHs256({ ...claims, aud: 'x' })), refusals.audience)
-    assert.equal(await outcome(on, await mintHs256({ ...claims, exp: on.clock.ms / 1000 - 1 })), 'ok')
+    await remember(on, await mintHs256({ ...claims, exp: on.clock.ms / 1000 - 1 }))
     assert.equal(on.results.size, 0)
   })
 
@@ -215,7 +220,7 @@ suite('the result cache', () => {
     const b = identityOf({ authType: 'jwt', jwt: { ...jwt, audience: 'https://gateway.example/b' } }, shared)
     const token = await mintHs256()
     assert.equal(await outcome(b, token, 'b'), refusals.audience)
-    assert.equal(await outcome(a, token, 'a'), 'ok')
+    await remember(a, token)
     assert.equal(await outcome(b, token, 'b'), refusals.audience)
     assert.equal(await outcome(b, token, 'a'), refusals.audience)
   })
@@ -224,6 +229,7 @@ suite('the result cache', () => {
     const shared = { clock: new Clock(), results: new ResultCache() }
     const before = identityOf({ authType: 'jwt', jwt }, shared)
     const token = await mintHs256()
+    await before.identify(bearer(token), 'a')
     const underWay = before.identify(bearer(token), 'a')
     const after = identityOf({ authType: 'jwt', jwt: { ...jwt, secret: SECOND_SECRET } }, shared)
     await underWay
@@ -233,7 +239,7 @@ suite('the result cache', () => {
   test('compares the whole token, not only its signature', async () => {
     const identity = identityOf({ authType: 'jwt', jwt })
     const token = await mintHs256()
-    assert.equal(await outcome(identity, token), 'ok')
+    await remember(identity, token)
     const [, , signature] = token.split('.')
     const forged = forge({ alg: 'HS256' }, { ...claims, sub: 'root' }, signature)
     assert.equal(await outcome(identity, forged), refusals.signature)
@@ -243,7 +249,7 @@ suite('the result cache', () => {
     const owner = {}
     const keep = (results: ResultCache, index: number, length: number) => {
       const token = `${'x'.repeat(length)}.${index}`
-      results.keep({ owner, workspaceId: 'a', token }, anonymous, 10)
+      for (let time = 0; time < 2; time += 1) results.keep({ owner, workspaceId: 'a', token }, anonymous, 10)
       return results.find({ owner, workspaceId: 'a', token }, 9) !== undefined
     }
     const few = new ResultCache({ entriesMax: 100 })

@@ -48,10 +48,10 @@ export class SqliteClient {
 
   /**
    * Runs one statement for every row, in one transaction: all or none. Must not be called inside another transaction.
-   * Each row is the JSON text of an array of texts, numbers and nulls, one for every parameter of the statement.
+   * Each row is the JSON text, in one line, of an array of texts, numbers and nulls, one for every parameter of the statement.
    */
   async batch(sql: string, rows: readonly string[]): Promise<void> {
-    await this.#ask({ id: ++this.#lastId, kind: 'batch', sql, rowsJson: `[${rows.join(',')}]` })
+    await this.#ask({ id: ++this.#lastId, kind: 'batch', sql, rowLines: rows.join('\n') })
   }
 
   /** Ends the thread after everything that was asked before. */

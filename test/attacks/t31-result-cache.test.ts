@@ -26,6 +26,11 @@ async function makeWorkspace(gateway: TestGateway, callers: TestCallers): Promis
   return { id: made.workspace.id, endpoint: made.endpoint }
 }
 
+/** Lets the token in twice: a result is kept from the second time on. */
+async function remember(endpoint: string, token: string): Promise<void> {
+  for (let time = 0; time < 2; time += 1) assert.equal(await statusOf(endpoint, token), 200)
+}
+
 async function statusOf(endpoint: string, token: string): Promise<number> {
   return (await post(endpoint, TOOLS_LIST, { token })).status
 }
@@ -37,7 +42,7 @@ suite('T31: a remembered result never outlives what it stands on', () => {
     await using gateway = await startGateway({ now: clock.now })
     const { endpoint } = await makeWorkspace(gateway, callers)
     const token = await callers.token({ exp: START / 1000 + 10 })
-    assert.equal(await statusOf(endpoint, token), 200)
+    await remember(endpoint, token)
     clock.advance(9_999)
     assert.equal(await statusOf(endpoint, token), 200, 'a millisecond before exp it is good')
     clock.advance(1)
@@ -60,6 +65,7 @@ suite('T31: a remembered result never outlives what it stands on', () => {
     })
     const { endpoint } = await gateway.makeWorkspace({ name: 'x', source: { document }, auth: callers.auth })
     const token = await callers.token({ exp: START / 1000 + 60 })
+    await remember(endpoint, token)
     assert.equal((await callTool(endpoint, token, 'listThings')).isError, false)
     clock.advance(60_000)
     assert.equal((await callTool(endpoint, token, 'listThings')).status, 401)
@@ -72,7 +78,7 @@ suite('T31: a remembered result never outlives what it stands on', () => {
     await using gateway = await startGateway({ now: clock.now })
     const { endpoint } = await makeWorkspace(gateway, callers)
     const token = await callers.token({ exp: START / 1000 + 10 })
-    assert.equal(await statusOf(endpoint, token), 200)
+    await remember(endpoint, token)
     clock.advance(39_999)
     assert.equal(await statusOf(endpoint, token), 200)
     clock.advance(1)
@@ -91,8 +97,7 @@ suite('T31: a remembered result never outlives what it stands on', () => {
       await using gateway = await startGateway()
       const { id, endpoint } = await makeWorkspace(gateway, callers)
       const token = await callers.token()
-      assert.equal(await statusOf(endpoint, token), 200)
-      assert.equal(await statusOf(endpoint, token), 200)
+      await remember(endpoint, token)
       const answer = await callApi(gateway, 'PATCH', `/api/workspaces/${id}`, { auth: auth(callers) })
       assert.equal(answer.status, 200, answer.text)
       assert.equal(await statusOf(endpoint, token), 401)
@@ -107,7 +112,7 @@ suite('T31: a remembered result never outlives what it stands on', () => {
     await using gateway = await startGateway()
     const { id, endpoint } = await makeWorkspace(gateway, callers)
     const token = await callers.token({ scope: 'read' })
-    assert.equal(await statusOf(endpoint, token), 200)
+    await remember(endpoint, token)
     await callApi(gateway, 'PATCH', `/api/workspaces/${id}`, { auth: changed(callers, { requiredScopes: ['write'] }) })
     const answer = await post(endpoint, TOOLS_LIST, { token })
     assert.equal(answer.status, 403)
@@ -126,7 +131,7 @@ suite('T31: a remembered result never outlives what it stands on', () => {
     const seconds = START / 1000
     const claims = { iss: jwt.issuer, aud: jwt.audience, sub: 'x', iat: seconds, exp: seconds + 86_400 }
     const token = forge({ alg: 'ES256', kid: 'first' }, claims, signWith(pair.privateKey))
-    assert.equal(await statusOf(endpoint, token), 200)
+    await remember(endpoint, token)
     keys = [{ ...successor.publicKey.export({ format: 'jwk' }), kid: 'second' }]
     // An hour later the set is fetched before anybody is let in by the old one.
     clock.advance(3_600_000)
@@ -138,7 +143,7 @@ suite('T31: a remembered result never outlives what it stands on', () => {
     await using gateway = await startGateway()
     const { endpoint } = await makeWorkspace(gateway, callers)
     const token = await callers.token()
-    assert.equal(await statusOf(endpoint, token), 200)
+    await remember(endpoint, token)
     const [header, payload = '', signature] = token.split('.')
     const claims = JSON.parse(Buffer.from(payload, 'base64url').toString())
     const other = Buffer.from(JSON.stringify({ ...claims, sub: 'admin' })).toString('base64url')
@@ -152,7 +157,7 @@ suite('T31: a remembered result never outlives what it stands on', () => {
     await using gateway = await startGateway()
     const { id, endpoint } = await makeWorkspace(gateway, callers)
     const token = await callers.token()
-    assert.equal(await statusOf(endpoint, token), 200)
+    await remember(endpoint, token)
     assert.equal((await callApi(gateway, 'DELETE', `/api/workspaces/${id}`)).status, 204)
     assert.equal(await statusOf(endpoint, token), 404)
   })
@@ -163,7 +168,7 @@ suite('T31: a remembered result never outlives what it stands on', () => {
     await using gateway = await startGateway({ now: clock.now })
     const { endpoint } = await makeWorkspace(gateway, callers)
     const token = await callers.token({ exp: START / 1000 + 10 })
-    assert.equal(await statusOf(endpoint, token), 200)
+    await remember(endpoint, token)
     await gateway.restart()
     assert.equal(await statusOf(endpoint, token), 200)
     clock.advance(10_000)

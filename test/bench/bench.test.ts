@@ -6,7 +6,7 @@ import { openProcess } from './bench-process.ts'
 import { createHistogram, median } from './histogram.ts'
 import { contenders } from './line-up.ts'
 import type { Sample } from './measure.ts'
-import { summarize, table } from './report.ts'
+import { pair, summarize, table } from './report.ts'
 import { expectSuccess, makeSetup, refusesForgery } from './setup.ts'
 
 suite('findAnswer', () => {
@@ -49,6 +49,16 @@ test('percentiles are those of the sorted list', () => {
   assert.equal(histogram.percentile(1), 2_000_000)
   assert.equal(createHistogram().percentile(0.5), 0)
   assert.deepEqual([median([3, 1, 2]), median([4, 1, 2, 3])], [2, 2.5])
+})
+
+test('a pair is compared turn by turn, and only where both had one', () => {
+  const sample = (key: string, round: number, callsPerSecond: number): Sample => ({
+    ...{ key, name: key, round, callsPerSecond, connections: 64, calls: 1, errors: 0, p50: 1, p99: 1 },
+    ...{ cpuMicrosPerCall: 1000 / callsPerSecond, rssBytes: 1, cpuShare: 1, loadShare: 0, upstreamShare: 0 },
+  })
+  const samples = [sample('c', 1, 100), sample('f', 1, 80), sample('c', 2, 10), sample('f', 2, 8), sample('f', 3, 1)]
+  assert.deepEqual(pair(samples, ['f', 'c']), ['(f) to (c) at 64: 0.80 of its calls/s, 1.25 of its CPU.'])
+  assert.deepEqual(pair(samples, ['f', 'a']), [])
 })
 
 test('the ratio is the median of the ratios to the bare hop of the same round', () => {

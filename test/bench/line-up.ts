@@ -38,4 +38,5 @@ export const contenders: readonly Contender[] = [
     ...{ ...guarded, prepare: () => fetchPeer(fastMcp) },
   },
   { key: 'e', name: 'Gatehouse, pass-through', module: 'contenders/pass-through.ts', ...guarded },
+  { key: 'f', name: 'as (c), with rules and limits', module: 'contenders/gatehouse-decided.ts', ...guarded },
 ]

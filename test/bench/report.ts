@@ -22,6 +22,25 @@ export interface Row {
   readonly errors: number
 }
 
+/** How one compares with another: medians over the rounds of its throughput and its CPU a call, in parts of the other's. */
+export function pair(samples: readonly Sample[], [key, base]: readonly [string, string]): readonly string[] {
+  const lines: string[] = []
+  for (const connections of new Set(samples.map((sample) => sample.connections))) {
+    const turns = samples.filter((sample) => sample.connections === connections)
+    const both = turns.flatMap((sample) => {
+      const other = turns.find((turn) => turn.key === base && turn.round === sample.round)
+      return sample.key === key && other !== undefined ? [{ sample, other }] : []
+    })
+    if (both.length === 0) continue
+    const calls = median(both.map(({ sample, other }) => sample.callsPerSecond / other.callsPerSecond))
+    const cpu = median(both.map(({ sample, other }) => sample.cpuMicrosPerCall / other.cpuMicrosPerCall))
+    lines.push(
+      `(${key}) to (${base}) at ${connections}: ${calls.toFixed(2)} of its calls/s, ${cpu.toFixed(2)} of its CPU.`,
+    )
+  }
+  return lines
+}
+
 /** The machine and the Node that the figures hold for. */
 export function describeMachine(): string {
   const cores = cpus()
@@ -124,6 +143,7 @@ export function table({ samples, loadOnly, rounds, seconds, tools }: Measured): 
     ...text,
     '',
     'CPU, load, upstr.: how much of one core the contender, the load generator and the upstream took meanwhile.',
+    ...pair(samples, ['f', 'c']),
     '',
   ].join('\n')
 }
