@@ -5,6 +5,7 @@ import { parse as parseYaml } from 'yaml'
 import { z } from 'zod'
 import { withGoogleFromEnvironment } from './config/google-from-environment.ts'
 import { securityLoggingSettings } from './config/security-logging.ts'
+import { withSessionStorage } from './config/session-storage.ts'
 import { trustProxySettings } from './config/trust-proxy.ts'
 import { unsafeAuth } from './config/unsafe-auth.ts'
 import { GatewayError } from './errors.ts'
@@ -164,7 +165,7 @@ export function loadConfig({ file, flags = {}, env }: ConfigInput): Config {
   }
   const auth = verifierFrom(flags, env, { fileHasAuth: merged['auth'] !== undefined })
   if (auth !== undefined) merged['auth'] = auth
-  const oauth = withGoogleFromEnvironment(merged['oauth'], env)
+  const oauth = withSessionStorage(withGoogleFromEnvironment(merged['oauth'], env), env)
   if (oauth !== undefined) merged['oauth'] = oauth
   const parsed = configSchema.safeParse(merged)
   if (!parsed.success) throw invalid(problemsOf(parsed.error))

@@ -12,6 +12,7 @@ import { ConnectedApps } from '../oauth/connected-apps.ts'
 import { Connections } from '../oauth/connections.ts'
 import type { SignInProvider } from '../oauth/federation/sign-in-provider.ts'
 import { metadataAt } from '../oauth/metadata.ts'
+import { openSessionItems } from '../oauth/open-session-items.ts'
 import { placeOf } from '../oauth/places.ts'
 import { Principals } from '../oauth/principals.ts'
 import { checkIssuer, type OAuthResource, type OAuthResources } from '../oauth/resources.ts'
@@ -56,9 +57,14 @@ export interface OAuthWing {
 export async function openOAuth(parts: OAuthParts): Promise<OAuthWing> {
   const { config, store, keyring, keys, log, directory, people, publicUrl, now } = parts
   const settings = config.oauth
+  const items = await openSessionItems({
+    settings: settings.sessionStorage,
+    sessionStorePath: settings.sessionStorePath,
+    ...{ dataDir: config.dataDir, store, keyring },
+    warn: (message) => log.warn(message),
+  })
   const storage = await openSessionStorage({
-    items: store.oauthItems,
-    ...{ keyring, now },
+    ...{ items, keyring, now },
     tokenLifeMs: settings.accessTokenTtlSeconds * 1000,
     onError: () => log.warn('what the authorization server keeps could not be tidied up'),
   })
@@ -109,7 +115,7 @@ export async function openOAuth(parts: OAuthParts): Promise<OAuthWing> {
     personChanged: async (personId) => {
       for (const id of await principals.idsOf(personId)) await storage.revocations.revoke({ what: 'subject', id })
     },
-    close: () => storage.close(),
+    close: () => storage.close().then(() => items.close()),
   }
 }
 

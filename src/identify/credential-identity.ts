@@ -159,7 +159,7 @@ export class CredentialIdentity implements Identity {
     const token = readToken(key.token)
     if (this.#userinfo?.takes(token) === true) {
       const caller = accepted(await this.#userinfo.verify(key.token, token))
-      this.#remember(key, caller, this.#userinfo.cacheTtlMs)
+      this.#remember(key, caller, this.#userinfo.cacheTtlMs, { atOnce: true })
       return caller
     }
     if (!token.ok) throw refusal(token)
@@ -191,11 +191,11 @@ export class CredentialIdentity implements Identity {
     return (typeof issuer === 'string' ? this.#byIssuer.get(issuer) : undefined) ?? this.#ofAnyIssuer
   }
 
-  #remember(key: ResultKey, caller: Caller, cacheTtlMs: number): void {
+  #remember(key: ResultKey, caller: Caller, cacheTtlMs: number, keeping?: { readonly atOnce: boolean }): void {
     const now = this.#options.now()
     const expiresAt = (caller.expiresAtSeconds ?? Number.POSITIVE_INFINITY) * 1000
     const validUntil = Math.min(now + cacheTtlMs, expiresAt)
-    if (validUntil > now) this.#options.results.keep(key, caller, validUntil)
+    if (validUntil > now) this.#options.results.keep(key, caller, validUntil, keeping)
   }
 }
 

@@ -52,9 +52,12 @@ export class ResultCache {
     return now < entry.validUntil ? entry.caller : undefined
   }
 
-  /** Keeps the result of a token that came before, until `validUntil`, in milliseconds since the epoch. */
-  keep(key: ResultKey, caller: Caller, validUntil: number): void {
-    if (!this.#cameBefore(key.token)) return
+  /**
+   * Keeps the result of a token that came before, until `validUntil`, in milliseconds since the epoch. `atOnce`: also of one
+   * that is new, where somebody else had to be asked for it.
+   */
+  keep(key: ResultKey, caller: Caller, validUntil: number, { atOnce = false } = {}): void {
+    if (!atOnce && !this.#cameBefore(key.token)) return
     const { owner, token } = key
     const name = nameOf(key)
     this.#remove(name)

@@ -80,7 +80,8 @@ export class Grants {
       for (;;) {
         const items = await this.#items({ kind, ...of })
         if (items.length === 0) break
-        await this.#options.units.serve(async (unit) => {
+        // Not with the request, whose changes the storage does not show yet: the same page would come again and again.
+        await this.#options.units.serveApart(async (unit) => {
           for (const item of items) {
             if (kind === 'Grant') unit.revokeGrant(grantPayload.parse(this.#options.sealed.payload(item)).jti)
             unit.delete(item)

@@ -211,8 +211,9 @@ suite('a grant', () => {
       await using endpoint = await startTokenEndpoint()
       const mine = [await signedIn(endpoint), await signedIn(endpoint)]
       const otherCode = await endpoint.makeCode({ clientId: 'other', person: 'bob' })
-      if (what === 'Person') await endpoint.storage.grants.revokePerson(PERSON)
-      else await endpoint.storage.grants.revokeClient('app')
+      const { grants, units } = endpoint.storage
+      // Within a request, as from a page.
+      await units.serve(() => (what === 'Person' ? grants.revokePerson(PERSON) : grants.revokeClient('app')))
       for (const { accessToken, refreshToken } of mine) {
         assert.equal(endpoint.isRevoked(accessToken), true)
         assert.equal((await endpoint.refresh(refreshToken)).status, 400)

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { signInProvidersSettings } from './federation/settings.ts'
 import { readableOn } from './pages/contrast.ts'
+import { sessionStorageSettings } from './session-storage-settings.ts'
 
 const seconds = (min: number, max: number) => z.number().int().min(min).max(max)
 const httpsUrl = z.url({ protocol: /^https$/ })
@@ -54,6 +55,8 @@ export const oauthSettings = z.strictObject({
   accessTokenTtlSeconds: seconds(60, 86_400).default(3_600).describe('Life of an access token.'),
   refreshTokenTtlSeconds: seconds(3_600, 31_536_000).default(604_800).describe('Life of a refresh token, unused.'),
   branding: brandingSettings.prefault({}),
+  sessionStorage: sessionStorageSettings.prefault({}).describe('Where sessions are kept.'),
+  sessionStorePath: z.string().min(1).optional().describe('Folder of the sessions of type file. Default: dataDir.'),
 })
 
 export type OAuthSettings = z.output<typeof oauthSettings>

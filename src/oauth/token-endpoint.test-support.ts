@@ -12,6 +12,8 @@ import { openMemoryItems } from '../store/oauth-items-memory.ts'
 import { openSessionStorage, type SessionStorage } from './session-storage.ts'
 
 export const CLIENT = 'app'
+/** The same at every start, as a workspace's URL is. */
+const RESOURCE = 'https://gateway.example/shop'
 export const PERSON = 'ada@example.com'
 export const TEST_KEY = 'an encryption key of these tests, long enough'
 const REDIRECT = 'http://127.0.0.1/callback'
@@ -73,7 +75,6 @@ export async function startTokenEndpoint(options: TokenEndpointOptions = {}): Pr
   const address = server.address()
   assert.ok(typeof address === 'object' && address !== null)
   const url = `http://127.0.0.1:${address.port}`
-  const resource = `${url}/shop`
   const provider = await newProvider(url, { ...storage, beforeCommit })
   answer = provider.callback()
 
@@ -85,15 +86,15 @@ export async function startTokenEndpoint(options: TokenEndpointOptions = {}): Pr
 
   return {
     url,
-    resource,
+    resource: RESOURCE,
     storage,
     async makeCode({ clientId = CLIENT, person = PERSON } = {}) {
       const verifier = randomSecret(32)
       const grant = new provider.Grant({ accountId: person, clientId })
-      grant.addResourceScope(resource, 'mcp')
+      grant.addResourceScope(RESOURCE, 'mcp')
       const grantId = await grant.save()
       const code = new provider.AuthorizationCode({
-        ...{ accountId: person, grantId, scope: 'mcp', resource: [resource], redirectUri: REDIRECT },
+        ...{ accountId: person, grantId, scope: 'mcp', resource: [RESOURCE], redirectUri: REDIRECT },
         ...{ client: await provider.Client.find(clientId), gty: 'authorization_code', sessionUid: 'of a browser' },
         ...{ codeChallenge: sha256(verifier), codeChallengeMethod: 'S256' },
       })
@@ -150,7 +151,7 @@ async function newProvider(issuer: string, { adapter, commitAnswer, beforeCommit
       revocation: { enabled: true, allowedPolicy: () => true },
       resourceIndicators: {
         enabled: true,
-        defaultResource: () => `${issuer}/shop`,
+        defaultResource: () => RESOURCE,
         useGrantedResource: () => true,
         getResourceServerInfo: (_context: unknown, resource: string) => ({
           ...{ scope: 'mcp', audience: resource, accessTokenTTL: 3_600 },

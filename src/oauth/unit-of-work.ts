@@ -158,6 +158,11 @@ export class UnitsOfWork {
     return result
   }
 
+  /** The same, in a unit of its own also within another: kept when it is done, whatever becomes of the request. */
+  serveApart<Result>(work: (unit: UnitOfWork) => Promise<Result>): Promise<Result> {
+    return this.#running.exit(() => this.serve(work))
+  }
+
   /** Runs one call of the library's adapter, in the unit of its request or in one of its own. */
   async call<Result>(work: (unit: UnitOfWork) => Promise<Result>): Promise<Result> {
     return this.serve(async (unit) => {

@@ -30,7 +30,7 @@ suite('the metadata of the authorization server', () => {
     ])
     // The issuer is a name; nothing has to stand there (RFC 8414 §2).
     const urls = urlsIn({ ...server, issuer: '' })
-    assert.ok(urls.length >= 7, urls.join(' '))
+    assert.ok(urls.length >= 6, urls.join(' '))
     for (const url of urls) {
       for (const method of ['GET', 'POST']) {
         const { status } = await send(method, url)

@@ -23,6 +23,8 @@ export interface OAuthStandOptions {
   /** `auth` of the workspace. */
   readonly auth?: Readonly<Record<string, unknown>>
   readonly config?: Readonly<Record<string, unknown>>
+  /** Flags, named as `loadConfig` takes them. */
+  readonly flags?: Readonly<Record<string, unknown>>
   readonly now?: () => number
   readonly role?: string
 }
@@ -40,10 +42,12 @@ export interface OAuthStand extends AsyncDisposable {
 }
 
 export async function startOAuthStand(options: OAuthStandOptions = {}): Promise<OAuthStand> {
-  const { oauth = {}, auth = { authType: 'oauth' }, config = {}, now, role = 'developer' } = options
+  const { oauth = {}, auth = { authType: 'oauth' }, config = {}, flags = {}, now, role = 'developer' } = options
   await using parts = new AsyncDisposableStack()
   const api = parts.use(await startRecordingApi())
-  const gateway = parts.use(await startGateway({ config: { oauth, ...config }, ...(now === undefined ? {} : { now }) }))
+  const gateway = parts.use(
+    await startGateway({ config: { oauth, ...config }, flags, ...(now === undefined ? {} : { now }) }),
+  )
   const admin = adminClient(gateway)
   const addWorkspace = async (name: string, settings: Readonly<Record<string, unknown>> = {}) => {
     const source = { document: JSON.stringify(DOCUMENT) }

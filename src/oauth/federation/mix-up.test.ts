@@ -46,6 +46,17 @@ suite('of two providers (T10)', () => {
     assert.equal(other.count('/token'), 0)
   })
 
+  test('a sign-in at one cannot be finished at the other, where both share an address', async () => {
+    await using honest = await start()
+    await using other = await start()
+    await using honestStand = at('honest', honest)
+    await using otherStand = at('other', other)
+    const { callbackUrl, memory } = await visit(honestStand.provider, BASE)
+    const failure = await failureOf(otherStand.provider.finish({ callbackUrl, redirectUri: BASE, memory }))
+    assert.deepEqual([failure.code, failure.cause], ['invalid_request', 'the sign-in was begun at another provider'])
+    assert.deepEqual([honest.count('/token'), other.count('/token')], [0, 0])
+  })
+
   test('a response without iss is refused of a provider that says it sends one', async () => {
     await using honest = await start()
     await using stand = at('honest', honest)

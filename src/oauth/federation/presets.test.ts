@@ -156,6 +156,11 @@ suite('signing in at Google', () => {
       person: { email: 'ada@example.com', hd: 'evil.example' },
       isAllowed: false,
     },
+    {
+      name: 'an e-mail that only ends like ours',
+      person: { email: 'a@notexample.com', hd: 'example.com' },
+      isAllowed: false,
+    },
     { name: 'another e-mail with our hd', person: { email: 'ada@evil.example', hd: 'example.com' }, isAllowed: false },
     { name: 'an account of Gmail, where that is a domain', person: { email: 'ada@gmail.com' }, isAllowed: true },
   ]

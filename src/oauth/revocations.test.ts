@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict'
+import { suite, test } from 'node:test'
+import { createKeyring } from '../crypto/keyring.ts'
+import { openMemoryItems } from '../store/oauth-items-memory.ts'
+import { Revocations } from './revocations.ts'
+import { SealedItems } from './sealed-items.ts'
+
+const HOUR = 3_600_000
+const AT = 1_800_000_000_500
+const SECOND = 1_800_000_000
+
+async function start(items = openMemoryItems(), clock = { now: () => AT }) {
+  const keyring = createKeyring('the key of these tests, 32 characters or more')
+  const revocations = new Revocations({ items, sealed: new SealedItems(keyring), keyring, tokenLifeMs: HOUR, ...clock })
+  await revocations.start()
+  return revocations
+}
+
+suite('a revocation', () => {
+  const token = { grantId: 'g', clientId: 'c', subject: 's' }
+  const cases = [
+    { name: 'of its grant refuses a token', revoked: { what: 'grant', id: 'g' }, issued: SECOND - 9, isRevoked: true },
+    {
+      name: 'of its client refuses a token',
+      revoked: { what: 'client', id: 'c' },
+      issued: SECOND - 9,
+      isRevoked: true,
+    },
+    {
+      name: 'of its person refuses a token',
+      revoked: { what: 'subject', id: 's' },
+      issued: SECOND - 9,
+      isRevoked: true,
+    },
+    { name: 'of another person does not', revoked: { what: 'subject', id: 'c' }, issued: SECOND - 9, isRevoked: false },
+    {
+      name: 'refuses a token of the same second',
+      revoked: { what: 'grant', id: 'g' },
+      issued: SECOND,
+      isRevoked: true,
+    },
+    { name: 'lets later ones in', revoked: { what: 'subject', id: 's' }, issued: SECOND + 1, isRevoked: false },
+  ] as const
+  for (const { name, revoked, issued, isRevoked } of cases) {
+    test(name, async () => {
+      const revocations = await start()
+      await revocations.revoke(revoked)
+      assert.equal(revocations.isRevoked({ ...token, issuedAtSeconds: issued }), isRevoked)
+      await revocations.close()
+    })
+  }
+
+  test('is known again after a restart, until no token can be that old', async () => {
+    const items = openMemoryItems()
+    await (await start(items)).revoke({ what: 'grant', id: 'g' })
+    const again = await start(items)
+    assert.equal(again.isRevoked({ ...token, issuedAtSeconds: SECOND - 9 }), true)
+    const later = await start(items, { now: () => AT + HOUR })
+    assert.equal(later.isRevoked({ ...token, issuedAtSeconds: SECOND - 9 }), false)
+  })
+})

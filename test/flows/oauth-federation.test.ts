@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict'
+import { suite, test } from 'node:test'
+import { decodeJwt } from 'jose'
+import { followUntil } from '../../src/testing/browser.ts'
+import { mcpClient } from '../../src/testing/clients.ts'
+import { startIdentityProvider } from '../../src/testing/identity-provider.ts'
+import { startRecordingApi } from '../../src/testing/recording-api.ts'
+import { StrictClient } from './oauth-client.ts'
+import { Browser, leftOf, type OAuthStand, pageOf, startOAuthStand } from './oauth-stand.ts'
+
+const SECRET = 'a secret between us and the provider'
+
+/** A stand at which people sign in with a provider. */
+async function startFederated(allow: unknown, oauth: Readonly<Record<string, unknown>> = {}) {
+  await using parts = new AsyncDisposableStack()
+  // The gateway's address is known only once it listens, and the provider has to know it before.
+  const gatewayUrl = await freeUrl()
+  const provider = parts.use(
+    await startIdentityProvider({
+      clients: [
+        {
+          ...{ client_id: 'gatehouse', client_secret: SECRET, redirect_uris: [`${gatewayUrl}/oauth/callback/company`] },
+          ...{ grant_types: ['authorization_code'], response_types: ['code'] },
+        },
+      ],
+    }),
+  )
+  const company = {
+    ...{ type: 'oidc', id: 'company', name: 'Company', issuer: provider.url },
+    ...{ clientId: 'gatehouse', clientSecret: SECRET, allow },
+  }
+  const stand = parts.use(
+    await startOAuthStand({
+      oauth: { providers: [company], ...oauth },
+      flags: { port: Number(new URL(gatewayUrl).port) },
+    }),
+  )
+  const started = parts.move()
+  return { stand, provider, [Symbol.asyncDispose]: () => started.disposeAsync() }
+}
+
+async function freeUrl(): Promise<string> {
+  await using api = await startRecordingApi()
+  return api.url
+}
+
+/** The person signs in at the provider, and the browser comes back. Gives the page where it ends. */
+async function throughProvider(stand: OAuthStand, browser: Browser, url: string) {
+  const page = pageOf(await browser.open(url))
+  const away = leftOf(await browser.submit(page, 'provider'))
+  const back = await followUntil(away.href, `${stand.gateway.url}/oauth/callback/`)
+  return { back, page: pageOf(await browser.open(back)) }
+}
+
+suite('signing in at a provider (C4)', () => {
+  test('leads to our own consent page, and then to tools', async () => {
+    await using it = await startFederated({ domains: ['example.com'] })
+    const { stand } = it
+    const client = await StrictClient.register(stand)
+    const browser = new Browser(stand.gateway.url)
+    const { url, verifier, state } = await client.request()
+    const { page } = await throughProvider(stand, browser, url)
+    assert.match(page.html, /ada@example\.com/)
+    const { validateAuthResponse } = await import('oauth4webapi')
+    const answer = leftOf(await browser.submit(page, 'allow'))
+    const tokens = await client.redeem(validateAuthResponse(client.server, client.client, answer, state), verifier)
+    const claims = decodeJwt(tokens.accessToken)
+    assert.equal(claims['email'], 'ada@example.com')
+    assert.equal(claims['email_verified'], true)
+    assert.notEqual(claims.sub, 'person-1')
+    const called = await mcpClient(stand.endpoint, { authorization: `Bearer ${tokens.accessToken}` }).call('listOrders')
+    assert.equal(called.isError, false)
+  })
+
+  test('who is neither allowed nor a member stays outside; a member is let in by the verified e-mail', async () => {
+    await using it = await startFederated({ emails: ['boss@example.com'] })
+    const { stand, provider } = it
+    const client = await StrictClient.register(stand)
+    provider.person = { sub: 'stranger', email: 'eve@example.com', email_verified: true, name: 'Eve' }
+    const stranger = await throughProvider(stand, new Browser(stand.gateway.url), (await client.request()).url)
+    assert.equal(stranger.page.status, 403)
+    assert.match(stranger.page.html, /may not use Orders/)
+    provider.person = { sub: 'ada', email: 'ada@example.com', email_verified: false, name: 'Not Ada' }
+    const unverified = await throughProvider(stand, new Browser(stand.gateway.url), (await client.request()).url)
+    assert.equal(unverified.page.status, 403)
+    provider.person = { sub: 'ada', email: 'ada@example.com', email_verified: true, name: 'Ada' }
+    const member = await throughProvider(stand, new Browser(stand.gateway.url), (await client.request()).url)
+    assert.ok(member.page.forms.some(({ buttons }) => buttons.includes('allow')))
+  })
+
+  test('only a verified e-mail of adminUsers brings the administrators’ scope (C14, T11)', async () => {
+    await using it = await startFederated('anyone', { adminUsers: ['boss@example.com'] })
+    const { stand, provider } = it
+    const scopesOf = async (verified: boolean) => {
+      provider.person = { sub: `boss ${verified}`, email: 'boss@example.com', email_verified: verified, name: 'Boss' }
+      const client = await StrictClient.register(stand)
+      const browser = new Browser(stand.gateway.url)
+      const { url, verifier, state } = await client.request({ scope: 'mcp admin' })
+      const { page } = await throughProvider(stand, browser, url)
+      const answer = leftOf(await browser.submit(page, 'allow'))
+      const { validateAuthResponse } = await import('oauth4webapi')
+      return (await client.redeem(validateAuthResponse(client.server, client.client, answer, state), verifier)).scope
+    }
+    assert.equal(await scopesOf(true), 'mcp admin')
+    assert.equal(await scopesOf(false), 'mcp')
+  })
+
+  test('the answer of a provider counts once, and only in the browser that went there (T5, T6)', async () => {
+    await using it = await startFederated('anyone')
+    const { stand } = it
+    const client = await StrictClient.register(stand)
+    const browser = new Browser(stand.gateway.url)
+    const first = pageOf(await browser.open((await client.request()).url))
+    const away = leftOf(await browser.submit(first, 'provider'))
+    const back = await followUntil(away.href, `${stand.gateway.url}/oauth/callback/`)
+    const thief = new Browser(stand.gateway.url)
+    assert.equal(pageOf(await thief.open(back)).status, 400)
+    assert.ok(pageOf(await browser.open(back)).forms.some(({ buttons }) => buttons.includes('allow')))
+    assert.equal(pageOf(await browser.open(back)).status, 400)
+    for (const path of ['', '/company', '/nobody']) {
+      const made = `${stand.gateway.url}/oauth/callback${path}?code=x&state=${'y'.repeat(43)}`
+      assert.equal(pageOf(await browser.open(made)).status, 400)
+    }
+  })
+
+  test('what went wrong at the provider is said on the sign-in page, where another way is open', async () => {
+    await using it = await startFederated('anyone')
+    const { stand, provider } = it
+    provider.misbehaviour = { refuses: true }
+    const client = await StrictClient.register(stand)
+    const { page } = await throughProvider(stand, new Browser(stand.gateway.url), (await client.request()).url)
+    assert.equal(page.status, 403)
+    assert.match(page.html, /role="alert"/)
+    assert.ok(page.forms.some(({ buttons }) => buttons.includes('password')))
+  })
+})
