@@ -11,6 +11,8 @@ import type { AuthorizationServer } from '../oauth/authorization-server.ts'
 import { ConnectedApps } from '../oauth/connected-apps.ts'
 import { Connections } from '../oauth/connections.ts'
 import type { SignInProvider } from '../oauth/federation/sign-in-provider.ts'
+import { KnownClients } from '../oauth/grants/known-clients.ts'
+import { standsOnClient } from '../oauth/grants/standing.ts'
 import { metadataAt } from '../oauth/metadata.ts'
 import { openSessionItems } from '../oauth/open-session-items.ts'
 import { placeOf } from '../oauth/places.ts'
@@ -76,12 +78,15 @@ export async function openOAuth(parts: OAuthParts): Promise<OAuthWing> {
     ttlSeconds: PRINCIPAL_SECONDS,
     isAllowedBy: (_providerId, { isAllowed }) => isAllowed,
   })
+  const clients = new KnownClients(settings.clients)
   const credentials = createOAuthCredentials({
     issuer: publicUrl,
     check: () => checkIssuer(publicUrl()),
     keys,
     isRevoked: (grant) => storage.revocations.isRevoked(grant),
-    stands: async ({ grantId, subject }, accountId) => {
+    stands: async (token, accountId) => {
+      const { grantId, subject } = token
+      if (grantId === undefined) return standsOnClient(token, accountId, { clients, principals })
       // Asked of the storage as well: one that forgets everything at a restart has forgotten what was revoked, too.
       const grant = await storage.adapter('Grant').find(grantId)
       if (grant?.['accountId'] !== subject) return false

@@ -17,11 +17,14 @@ export interface Caller {
   readonly issuedId?: string
   /** What an access token of our authorization server stands on. */
   readonly grant?: CallerGrant
+  /** A program that speaks for itself: there is no person behind it. Undefined: somebody may be. */
+  readonly isService?: true
 }
 
 /** Whatever of this is revoked ends the token. */
 export interface CallerGrant {
-  readonly grantId: string
+  /** Undefined: no person was asked, and the client is all that it stands on. */
+  readonly grantId: string | undefined
   readonly clientId: string
   readonly subject: string
   /** `iat`. */

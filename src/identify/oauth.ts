@@ -35,7 +35,7 @@ export interface OAuthCredentialsOptions {
   readonly keys: Pick<SigningKeys, 'find'>
   /** Whether any of it was revoked. Asked at every call: no I/O. */
   readonly isRevoked: (grant: CallerGrant) => boolean
-  /** Whether the grant is still there, and its person may use workspaces of this account. */
+  /** Whether the grant is still there, or the client that it stands on, and its person may use workspaces of this account. */
   readonly stands: (grant: CallerGrant, accountId: string) => Promise<boolean>
   /** Milliseconds since the epoch. */
   readonly now: () => number
@@ -91,19 +91,26 @@ async function verifyAccessToken(
   const found = callerOf(claims, ['sub'])
   if (!found.ok) return found
   const grant = grantOf(claims, found.caller.subject)
-  if (grant === undefined) return jwtFailure('missing_claim', 'no grant_id, client_id or iat')
+  if (grant === undefined) return jwtFailure('missing_claim', 'no client_id or iat')
   // After the signature and not before: a stranger learns nothing of a grant.
   if (isRevoked(grant) || !(await stands(grant, accountId))) {
     return jwtFailure('revoked', `grant ${quoted(grant.grantId)} does not stand`)
   }
-  return { ok: true, caller: { ...found.caller, kind: 'oauth', issuedId: grant.grantId, grant } }
+  const caller: Caller = {
+    ...found.caller,
+    kind: 'oauth',
+    issuedId: grant.grantId ?? `client ${grant.clientId}`,
+    grant,
+  }
+  // RFC 9068 §2.2: without a person the client is the subject.
+  return { ok: true, caller: grant.subject === grant.clientId ? { ...caller, isService: true } : caller }
 }
 
 function grantOf(claims: UnverifiedToken['claims'], subject: string): CallerGrant | undefined {
   const grantId = member(claims, 'grant_id')
   const clientId = member(claims, 'client_id')
   const issuedAtSeconds = member(claims, 'iat')
-  if (typeof grantId !== 'string' || typeof clientId !== 'string' || typeof issuedAtSeconds !== 'number')
-    return undefined
+  if (grantId !== undefined && typeof grantId !== 'string') return undefined
+  if (typeof clientId !== 'string' || typeof issuedAtSeconds !== 'number') return undefined
   return { grantId, clientId, subject, issuedAtSeconds }
 }

@@ -61,10 +61,13 @@ export async function openAuthorizationServer(options: AuthorizationServerOption
     adapter: storage.adapter('Client'),
   })
   const provider = createProvider(library, {
-    ...{ issuer: publicUrl, settings, resources, principals, pages },
+    ...{ issuer: publicUrl, settings, resources, principals, pages, now },
     keys: options.keys,
     adapter: (model) => (model === 'Client' ? clients.adapter : storage.adapter(model)),
-    fetch: fetchThrough(egress),
+    fetch: fetchThrough(
+      egress,
+      settings.clients.map(({ jwksUrl }) => jwksUrl),
+    ),
     onServerError: options.onServerError,
   })
   // Before everything else: what a request has changed is kept before its answer leaves.

@@ -84,6 +84,17 @@ declare module 'oidc-provider' {
     sign(data: Uint8Array): Promise<Uint8Array>
   }
 
+  export interface ResourceServer {
+    identifier(): string
+  }
+
+  export interface AccessToken {
+    resourceServer: ResourceServer
+    readonly tokenType: string
+    setThumbprint(kind: 'jkt', thumbprint: string): void
+    save(): Promise<string>
+  }
+
   export class Provider {
     constructor(issuer: string, configuration: Readonly<Record<string, unknown>>)
     readonly issuer: string
@@ -108,6 +119,14 @@ declare module 'oidc-provider' {
       findByUid(uid: string): Promise<Session | undefined>
     }
     readonly Interaction: { find(uid: string): Promise<Interaction | undefined> }
+    readonly AccessToken: new (
+      fields: Readonly<Record<string, unknown>>,
+    ) => AccessToken
+    readonly ResourceServer: new (
+      identifier: string,
+      fields: Readonly<Record<string, unknown>>,
+    ) => ResourceServer
+    readonly ReplayDetection: { unique(issuer: string, jti: string, expSeconds: number): Promise<boolean> }
   }
 
   class OIDCProviderError extends Error {
@@ -118,9 +137,11 @@ declare module 'oidc-provider' {
 
   export const errors: {
     readonly OIDCProviderError: typeof OIDCProviderError
+    readonly CustomOIDCProviderError: new (error: string, description: string) => OIDCProviderError
     readonly AccessDenied: new (description?: string, detail?: string) => OIDCProviderError
     readonly InvalidClientMetadata: new (description: string) => OIDCProviderError
     readonly InvalidTarget: new (description?: string) => OIDCProviderError
+    readonly InvalidClientAuth: new (detail: string) => OIDCProviderError
     readonly InvalidGrant: new (detail: string) => OIDCProviderError
   }
 

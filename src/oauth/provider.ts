@@ -3,15 +3,21 @@ import type { Provider, ProviderContext } from 'oidc-provider'
 import type { ModelAdapter } from './adapter.ts'
 import { FLOW_SECONDS, LIBRARY_COOKIES } from './cookies.ts'
 import { externalKey, type ProviderKeys } from './external-key.ts'
+import { assertionChecker } from './grants/client-assertion.ts'
+import type { OAuthClientSettings } from './grants/client-settings.ts'
+import { GRANT_TYPE_OF } from './grants/grant-types.ts'
+import { claimsOfGrant } from './grants/issue-token.ts'
+import { KnownClients } from './grants/known-clients.ts'
+import { registerGrants } from './grants/register-grants.ts'
 import { messagePage } from './pages/message-page.ts'
 import type { Pages } from './pages/page.ts'
 import type { Principal, Principals } from './principals.ts'
 import { findResource, type OAuthResources } from './resources.ts'
 import { ROUTES } from './routes.ts'
-import type { OAuthClientSettings, OAuthSettings } from './settings.ts'
+import type { OAuthSettings } from './settings.ts'
 import { PERSON_SCOPES } from './workspace-scopes.ts'
 
-/** The grants that clients can use. What comes later is registered by `grants/`. */
+/** The grants that every client can use. The others are for those of the settings (`grants/`). */
 export const GRANT_TYPES = ['authorization_code', 'refresh_token'] as const
 
 /** What was allowed is asked for again after so long. */
@@ -33,6 +39,8 @@ export interface ProviderOptions {
   readonly fetch: (url: string | URL, options: RequestInit) => Promise<Response>
   /** Told of what the library could not do: the error's own words, for the log. */
   readonly onServerError: (message: string) => void
+  /** Milliseconds since the epoch. */
+  readonly now: () => number
 }
 
 /** Sets the library up. `library` is what was imported. */
@@ -40,6 +48,11 @@ export function createProvider(library: typeof Library, options: ProviderOptions
   const provider = new library.Provider(options.issuer, configuration(library, options))
   // The only requests that it sees are those of `provider-exchange.ts`, whose forwarding headers we wrote ourselves.
   provider.proxy = true
+  registerGrants(provider, {
+    ...{ library, publicUrl: options.issuer, resources: options.resources, now: options.now },
+    clients: new KnownClients(options.settings.clients),
+    accessTokenTtlSeconds: options.settings.accessTokenTtlSeconds,
+  })
   const tell = (_context: unknown, error: unknown) =>
     options.onServerError(error instanceof Error ? error.name : 'unknown')
   provider.on('server_error', tell)
@@ -62,6 +75,7 @@ function configuration(library: typeof Library, options: ProviderOptions): Recor
       token_endpoint_auth_method: 'client_secret_basic',
     },
     clientAuthMethods: ['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt'],
+    assertJwtClientAuthClaimsAndHeader: assertionChecker(library, options.now),
     // Who may read answers is decided before the library is asked, as for every other surface.
     clientBasedCORS: () => true,
     cookies: { names: LIBRARY_COOKIES, keys: [] },
@@ -182,14 +196,21 @@ function lifetimes(settings: OAuthSettings): Record<string, unknown> {
   }
 }
 
-function configuredClient({ id, name, secret, jwksUrl, redirectUris }: OAuthClientSettings): Record<string, unknown> {
-  const auth =
-    secret !== undefined
-      ? { client_secret: secret, token_endpoint_auth_method: 'client_secret_basic' }
-      : jwksUrl !== undefined
-        ? { jwks_uri: jwksUrl, token_endpoint_auth_method: 'private_key_jwt' }
-        : { token_endpoint_auth_method: 'none' }
-  return { client_id: id, client_name: name, redirect_uris: [...redirectUris], ...auth }
+function configuredClient(client: OAuthClientSettings): Record<string, unknown> {
+  const { id, name, redirectUris, grants } = client
+  return {
+    ...{ client_id: id, client_name: name, redirect_uris: [...redirectUris], ...proofOf(client) },
+    grant_types: grants.map((grant) => GRANT_TYPE_OF[grant]),
+    response_types: grants.includes('authorization_code') ? ['code'] : [],
+  }
+}
+
+/** How the client proves itself. A secret may stand in the header or in the body: the library takes either. */
+function proofOf({ secret, jwks, jwksUrl }: OAuthClientSettings): Record<string, unknown> {
+  if (secret !== undefined) return { client_secret: secret, token_endpoint_auth_method: 'client_secret_basic' }
+  if (jwks !== undefined) return { jwks, token_endpoint_auth_method: 'private_key_jwt' }
+  if (jwksUrl !== undefined) return { jwks_uri: jwksUrl, token_endpoint_auth_method: 'private_key_jwt' }
+  return { token_endpoint_auth_method: 'none' }
 }
 
 /** The account as the library wants it. Claims are those of the scopes that were granted. */
@@ -205,5 +226,6 @@ export function personClaims({ name, email, isEmailVerified }: Principal): Recor
 /** By `grant_id` a token dies with what was allowed; rules may look at the e-mail. */
 async function tokenClaims(token: { grantId?: string; accountId?: string }, principals: Principals) {
   const principal = token.accountId === undefined ? undefined : await principals.find(token.accountId)
-  return { grant_id: token.grantId, ...(principal === undefined ? {} : personClaims(principal)) }
+  const ofPerson = principal === undefined ? {} : personClaims(principal)
+  return { ...ofPerson, ...claimsOfGrant(token), grant_id: token.grantId }
 }

@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import { securityLoggingSettings, securityWebhookSettings } from '../../src/config/security-logging.ts'
 import { AUTH_NAMES, configSchema, OPTION_NAMES } from '../../src/config.ts'
-import { brandingSettings, oauthClientSettings, oauthSettings, registrationSettings } from '../../src/oauth/settings.ts'
+import { oauthClientSettings } from '../../src/oauth/grants/client-settings.ts'
+import { brandingSettings, oauthSettings, registrationSettings } from '../../src/oauth/settings.ts'
 import { accessSettings, ruleSettings } from '../../src/workspaces/access-settings.ts'
 import {
   devSettings,
