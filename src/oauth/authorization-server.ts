@@ -12,6 +12,8 @@ import type { ProviderKeys } from './external-key.ts'
 import { FederatedSignIn } from './federated-sign-in.ts'
 import type { SignInProvider } from './federation/sign-in-provider.ts'
 import { fetchThrough } from './fetch-through.ts'
+import { codeFormBody, codePageTarget } from './grants/device-flow.ts'
+import { KnownClients } from './grants/known-clients.ts'
 import { type LimitedSurface, SurfaceLimits } from './limits.ts'
 import { type MetadataPath, metadataAt, publishedMetadata } from './metadata.ts'
 import { messagePage } from './pages/message-page.ts'
@@ -81,6 +83,7 @@ export async function openAuthorizationServer(options: AuthorizationServerOption
   })
   return new AuthorizationServer({
     ...{ publicUrl, resources, provider, clients, cookies, pages, limits, units: storage.units },
+    hasDevices: new KnownClients(settings.clients).someHave('device_code'),
     signIn: new SignIn({
       ...{ publicUrl, provider, settings, resources, principals, connections, clients, cookies, pages, federated, now },
       limits: options.signInLimits,
@@ -100,6 +103,8 @@ interface Parts {
   readonly pages: Pages
   readonly limits: SurfaceLimits
   readonly units: SessionStorage['units']
+  /** Some client of the settings may connect devices. */
+  readonly hasDevices: boolean
   readonly signIn: SignIn
   readonly signOut: SignOut
   readonly userInfo: UserInfo
@@ -139,7 +144,7 @@ export class AuthorizationServer {
       }
       if (metadata !== undefined) return await this.#metadata(metadata)
       if (place === undefined) throw nothingHere()
-      this.#parts.limits.take(surfaceOf(place), exchange.clientAddress)
+      this.#parts.limits.take(surfaceOf(place, exchange.method), exchange.clientAddress)
       // All that a request changes is kept together, and a failure of the storage is told as one.
       return await this.#parts.units.serve(() => this.#serve(exchange, place))
     } catch (error) {
@@ -169,9 +174,30 @@ export class AuthorizationServer {
         return this.#run(exchange, route, { body: tokenParameters(await exchange.readBody(), terms) })
       case ROUTES.library.registration:
         return this.#register(exchange, route)
+      case ROUTES.library.device_authorization:
+      case ROUTES.library.code_verification:
+        return this.#device(exchange, { route, rest })
       default:
         return this.#run(exchange, route, { body: await exchange.readBody() })
     }
+  }
+
+  /** RFC 8628. Not there while no client of the settings has it. */
+  async #device(exchange: Exchange, { route, rest }: Place): Promise<Answer> {
+    const { publicUrl, resources, hasDevices, cookies, provider } = this.#parts
+    const isPost = exchange.method === 'POST'
+    if (!hasDevices || (rest !== undefined && isPost)) throw nothingHere()
+    if (rest !== undefined || (isPost && route === ROUTES.library.code_verification)) {
+      // The library fails where the session is gone in which the page was made.
+      const session = await provider.Session.find(cookies.sessionOf(exchange.header('cookie')) ?? '')
+      if (session === undefined)
+        throw new GatewayError('invalid_request', 'This page is too old. Enter the code again.')
+    }
+    if (rest !== undefined) return this.#run(exchange, `${route}/${rest}`, { uid: rest })
+    if (!isPost) return this.#run(exchange, codePageTarget(exchange.query))
+    const body = await exchange.readBody()
+    if (route === ROUTES.library.code_verification) return this.#run(exchange, route, { body: codeFormBody(body) })
+    return this.#run(exchange, route, { body: authorizeParameters(body, { publicUrl, resources }) })
   }
 
   async #register(exchange: Exchange, route: string): Promise<Answer> {
@@ -226,7 +252,9 @@ function nothingHere(): GatewayError {
   return new GatewayError('not_found', 'There is nothing at this address.')
 }
 
-function surfaceOf({ route, rest }: Place): LimitedSurface {
+function surfaceOf({ route, rest }: Place, method: string): LimitedSurface {
+  if (route === ROUTES.library.code_verification && method === 'POST') return 'deviceCode'
+  if (route === ROUTES.library.device_authorization) return 'authorize'
   if (route === ROUTES.library.registration) return 'register'
   if (route === ROUTES.library.token) return 'token'
   return route === ROUTES.library.authorization && rest === undefined ? 'authorize' : 'other'

@@ -38,6 +38,7 @@ declare module 'oidc-provider' {
     readonly uid: string
     readonly jti: string
     accountId: string | undefined
+    readonly state?: { readonly secret?: string }
     authorizations: Record<string, { readonly grantId?: string; readonly sid?: string }> | undefined
     persist(): Promise<string>
     destroy(): Promise<void>
@@ -61,11 +62,18 @@ declare module 'oidc-provider' {
     readonly result: InteractionResult | undefined
     readonly route: string
     readonly provider: Provider
+    readonly deviceCode: DeviceCode | undefined
+  }
+
+  export interface DeviceCode {
+    /** Of the request that the device made. */
+    readonly params: Readonly<Record<string, unknown>>
   }
 
   export interface ProviderContext {
     readonly oidc: OIDCContext
     readonly req: IncomingMessage
+    readonly query?: Readonly<Record<string, unknown>>
     body: unknown
     type: string
     status: number
@@ -140,6 +148,7 @@ declare module 'oidc-provider' {
     readonly CustomOIDCProviderError: new (error: string, description: string) => OIDCProviderError
     readonly AccessDenied: new (description?: string, detail?: string) => OIDCProviderError
     readonly InvalidClientMetadata: new (description: string) => OIDCProviderError
+    readonly UnauthorizedClient: new (description?: string) => OIDCProviderError
     readonly InvalidTarget: new (description?: string) => OIDCProviderError
     readonly InvalidClientAuth: new (detail: string) => OIDCProviderError
     readonly InvalidGrant: new (detail: string) => OIDCProviderError

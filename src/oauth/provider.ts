@@ -5,6 +5,7 @@ import { FLOW_SECONDS, LIBRARY_COOKIES } from './cookies.ts'
 import { externalKey, type ProviderKeys } from './external-key.ts'
 import { assertionChecker } from './grants/client-assertion.ts'
 import type { OAuthClientSettings } from './grants/client-settings.ts'
+import { DEVICE_CODE_SECONDS, deviceFlow } from './grants/device-flow.ts'
 import { GRANT_TYPE_OF } from './grants/grant-types.ts'
 import { claimsOfGrant } from './grants/issue-token.ts'
 import { KnownClients } from './grants/known-clients.ts'
@@ -125,6 +126,7 @@ function provider(oidc: Library.OIDCContext): Provider {
 
 function features(library: typeof Library, options: ProviderOptions): Record<string, unknown> {
   const { registration } = options.settings
+  const clients = new KnownClients(options.settings.clients)
   return {
     devInteractions: { enabled: false },
     externalSigningSupport: { enabled: true, ack: 'experimental-01' },
@@ -133,6 +135,12 @@ function features(library: typeof Library, options: ProviderOptions): Record<str
     revocation: { enabled: true },
     rpInitiatedLogout: { enabled: false },
     pushedAuthorizationRequests: { enabled: false },
+    deviceFlow: clients.someHave('device_code')
+      ? {
+          enabled: true,
+          ...deviceFlow({ publicUrl: options.issuer, pages: options.pages, resources: options.resources }),
+        }
+      : { enabled: false },
     dPoP: { enabled: false },
     resourceIndicators: {
       enabled: true,
@@ -140,7 +148,7 @@ function features(library: typeof Library, options: ProviderOptions): Record<str
       defaultResource: async (_context: unknown, _client: unknown, oneOf: unknown) => oneOf,
       useGrantedResource: async () => true,
       getResourceServerInfo: (context: ProviderContext, resource: string) =>
-        resourceServer(library, context, resource, options),
+        resourceServer(library, context, resource, { ...options, clients }),
     },
   }
 }
@@ -150,9 +158,11 @@ async function resourceServer(
   library: typeof Library,
   { oidc }: ProviderContext,
   resource: string,
-  { resources, principals, issuer, settings }: ProviderOptions,
+  { resources, principals, issuer, settings, clients }: ProviderOptions & { readonly clients: KnownClients },
 ): Promise<Record<string, unknown>> {
-  const { InvalidTarget, AccessDenied } = library.errors
+  const { InvalidTarget, AccessDenied, UnauthorizedClient } = library.errors
+  // A client may be a document that it wrote itself, and say there what it likes.
+  if (!clients.mayUse(oidc.client?.clientId ?? '', grantTypeOf(oidc))) throw new UnauthorizedClient()
   const found = findResource(resource, { resources, publicUrl: issuer })
   if (found === undefined) throw new InvalidTarget('there is no such workspace here')
   const personId = oidc.account?.accountId ?? oidc.session?.accountId
@@ -169,6 +179,11 @@ async function resourceServer(
     accessTokenTTL: settings.accessTokenTtlSeconds,
     jwt: { sign: { alg: 'ES256' } },
   }
+}
+
+/** The grant that a request is about; empty where it is for everybody. */
+function grantTypeOf({ route, params }: Library.OIDCContext): string {
+  return route === 'device_authorization' ? GRANT_TYPE_OF.device_code : String(params?.['grant_type'] ?? '')
 }
 
 /** Consent every time: the library would ask once a client and session (THREATS.md, T5). */
@@ -188,6 +203,7 @@ function lifetimes(settings: OAuthSettings): Record<string, unknown> {
   return {
     AccessToken: settings.accessTokenTtlSeconds,
     AuthorizationCode: CODE_SECONDS,
+    DeviceCode: DEVICE_CODE_SECONDS,
     RefreshToken: settings.refreshTokenTtlSeconds,
     IdToken: settings.accessTokenTtlSeconds,
     Interaction: FLOW_SECONDS,
