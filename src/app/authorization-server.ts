@@ -24,6 +24,7 @@ import type { Log } from '../records/log.ts'
 import type { Store } from '../store/store.ts'
 import type { SigningKeys } from '../tokens/signing-keys.ts'
 import type { WorkspaceDirectory } from '../workspaces/resolve.ts'
+import { subjectVerifier } from './subject-tokens.ts'
 
 export interface OAuthParts {
   readonly config: Config
@@ -157,6 +158,7 @@ async function openServer(parts: ServerParts): Promise<AuthorizationServer> {
   return openAuthorizationServer({
     ...{ publicUrl: publicUrl(), settings: config.oauth, resources, principals, storage, keys, keyring, egress, now },
     ...{ providers: parts.providers, signInLimits: parts.signInLimits },
+    verifySubject: subjectVerifier(parts),
     verifyAccessToken: (token) => verifyAnywhere(token, parts),
     onServerError: (message) => log.error(`the authorization server failed: ${message}`),
   })

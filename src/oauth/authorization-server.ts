@@ -14,6 +14,7 @@ import type { SignInProvider } from './federation/sign-in-provider.ts'
 import { fetchThrough } from './fetch-through.ts'
 import { codeFormBody, codePageTarget } from './grants/device-flow.ts'
 import { KnownClients } from './grants/known-clients.ts'
+import type { VerifySubject } from './grants/subject-token.ts'
 import { type LimitedSurface, SurfaceLimits } from './limits.ts'
 import { type MetadataPath, metadataAt, publishedMetadata } from './metadata.ts'
 import { messagePage } from './pages/message-page.ts'
@@ -45,6 +46,7 @@ export interface AuthorizationServerOptions {
   readonly keyring: Keyring
   readonly egress: Egress
   readonly verifyAccessToken: VerifyAccessToken
+  readonly verifySubject: VerifySubject
   readonly onServerError: (message: string) => void
   /** Milliseconds since the epoch. */
   readonly now: () => number
@@ -66,6 +68,7 @@ export async function openAuthorizationServer(options: AuthorizationServerOption
     ...{ issuer: publicUrl, settings, resources, principals, pages, now },
     keys: options.keys,
     adapter: (model) => (model === 'Client' ? clients.adapter : storage.adapter(model)),
+    verifySubject: options.verifySubject,
     fetch: fetchThrough(
       egress,
       settings.clients.map(({ jwksUrl }) => jwksUrl),

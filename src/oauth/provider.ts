@@ -10,6 +10,7 @@ import { GRANT_TYPE_OF } from './grants/grant-types.ts'
 import { claimsOfGrant } from './grants/issue-token.ts'
 import { KnownClients } from './grants/known-clients.ts'
 import { registerGrants } from './grants/register-grants.ts'
+import type { VerifySubject } from './grants/subject-token.ts'
 import { messagePage } from './pages/message-page.ts'
 import type { Pages } from './pages/page.ts'
 import type { Principal, Principals } from './principals.ts'
@@ -38,6 +39,8 @@ export interface ProviderOptions {
   readonly pages: Pages
   /** How client metadata documents and keys of clients are fetched. */
   readonly fetch: (url: string | URL, options: RequestInit) => Promise<Response>
+  /** How tokens are verified that clients exchange. */
+  readonly verifySubject: VerifySubject
   /** Told of what the library could not do: the error's own words, for the log. */
   readonly onServerError: (message: string) => void
   /** Milliseconds since the epoch. */
@@ -53,6 +56,7 @@ export function createProvider(library: typeof Library, options: ProviderOptions
     ...{ library, publicUrl: options.issuer, resources: options.resources, now: options.now },
     clients: new KnownClients(options.settings.clients),
     accessTokenTtlSeconds: options.settings.accessTokenTtlSeconds,
+    ...{ principals: options.principals, verifySubject: options.verifySubject },
   })
   const tell = (_context: unknown, error: unknown) =>
     options.onServerError(error instanceof Error ? error.name : 'unknown')

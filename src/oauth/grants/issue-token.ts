@@ -32,8 +32,9 @@ export function claimsOfGrant(token: object): Readonly<Record<string, unknown>> 
 export async function issueToken(context: ProviderContext, granted: Granted): Promise<void> {
   const { client, provider } = context.oidc
   const { resource, scopes, subject, grantId, lifeSeconds, grantType, claims = {}, keyThumbprint } = granted
+  const scope = scopes.length === 0 ? {} : { scope: scopes.join(' ') }
   const token = new provider.AccessToken({
-    ...{ client, gty: grantType, scope: scopes.join(' '), expiresIn: lifeSeconds },
+    ...{ client, gty: grantType, expiresIn: lifeSeconds, ...scope },
     ...(subject === undefined ? {} : { accountId: subject }),
     ...(grantId === undefined ? {} : { grantId }),
   })
@@ -49,6 +50,6 @@ export async function issueToken(context: ProviderContext, granted: Granted): Pr
     ...granted.answer,
     token_type: token.tokenType,
     expires_in: lifeSeconds,
-    scope: scopes.join(' '),
+    ...scope,
   }
 }

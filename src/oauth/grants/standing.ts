@@ -16,7 +16,9 @@ export async function standsOnClient(
 ): Promise<boolean> {
   if (subject === clientId) return clients.withGrant(clientId, 'client_credentials') !== undefined
   if (subject.startsWith(FOREIGN)) return clients.withGrant(clientId, 'token_exchange') !== undefined
-  if (clients.withGrant(clientId, 'jwt_bearer') === undefined) return false
+  // At first from an enterprise's identity provider, perhaps exchanged since.
+  const grants = ['jwt_bearer', 'token_exchange'] as const
+  if (grants.every((grant) => clients.withGrant(clientId, grant) === undefined)) return false
   const principal = await principals.find(subject)
   return principal !== undefined && principals.mayUse(principal, { accountId })
 }
