@@ -4,6 +4,7 @@ import type { Egress } from '../egress/egress.ts'
 import { GatewayError, toGatewayError } from '../errors.ts'
 import { oauthErrorAnswer } from '../http/error-response.ts'
 import type { Answer, Exchange } from '../http/exchange.ts'
+import { KeySet } from '../identify/key-set.ts'
 import type { SignInLimits } from '../limits/sign-in-limits.ts'
 import { registrationOf } from './client-policy.ts'
 import { Connections } from './connections.ts'
@@ -69,6 +70,10 @@ export async function openAuthorizationServer(options: AuthorizationServerOption
     keys: options.keys,
     adapter: (model) => (model === 'Client' ? clients.adapter : storage.adapter(model)),
     verifySubject: options.verifySubject,
+    enterprises: settings.enterpriseProviders.map((provider) => ({
+      settings: provider,
+      keys: new KeySet({ url: provider.jwksUrl, reach: 'operator', egress, now }),
+    })),
     fetch: fetchThrough(
       egress,
       settings.clients.map(({ jwksUrl }) => jwksUrl),

@@ -8,6 +8,7 @@ import type { OAuthClientSettings } from './grants/client-settings.ts'
 import { DEVICE_CODE_SECONDS, deviceFlow } from './grants/device-flow.ts'
 import { GRANT_TYPE_OF } from './grants/grant-types.ts'
 import { claimsOfGrant } from './grants/issue-token.ts'
+import type { EnterpriseProvider } from './grants/jwt-bearer.ts'
 import { KnownClients } from './grants/known-clients.ts'
 import { registerGrants } from './grants/register-grants.ts'
 import type { VerifySubject } from './grants/subject-token.ts'
@@ -39,6 +40,7 @@ export interface ProviderOptions {
   readonly pages: Pages
   /** How client metadata documents and keys of clients are fetched. */
   readonly fetch: (url: string | URL, options: RequestInit) => Promise<Response>
+  readonly enterprises: readonly EnterpriseProvider[]
   /** How tokens are verified that clients exchange. */
   readonly verifySubject: VerifySubject
   /** Told of what the library could not do: the error's own words, for the log. */
@@ -56,7 +58,7 @@ export function createProvider(library: typeof Library, options: ProviderOptions
     ...{ library, publicUrl: options.issuer, resources: options.resources, now: options.now },
     clients: new KnownClients(options.settings.clients),
     accessTokenTtlSeconds: options.settings.accessTokenTtlSeconds,
-    ...{ principals: options.principals, verifySubject: options.verifySubject },
+    ...{ principals: options.principals, verifySubject: options.verifySubject, enterprises: options.enterprises },
   })
   const tell = (_context: unknown, error: unknown) =>
     options.onServerError(error instanceof Error ? error.name : 'unknown')

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { signInProvidersSettings } from './federation/settings.ts'
 import { oauthClientSettings } from './grants/client-settings.ts'
+import { enterpriseProviderSettings } from './grants/enterprise-settings.ts'
 import { readableOn } from './pages/contrast.ts'
 import { sessionStorageSettings } from './session-storage-settings.ts'
 
@@ -39,6 +40,14 @@ export const oauthSettings = z.strictObject({
     .default(true)
     .describe('Signing out ends the access that was given in that session.'),
   clients: z.array(oauthClientSettings).max(1_000).default([]).describe('Clients that need not register.'),
+  enterpriseProviders: z
+    .array(enterpriseProviderSettings)
+    .max(100)
+    .default([])
+    .refine((providers) => new Set(providers.map(({ issuer }) => issuer)).size === providers.length, {
+      message: 'two have the same issuer',
+    })
+    .describe('Identity providers of enterprises, that say which of their people use which workspaces (SEP-990).'),
   registration: registrationSettings.prefault({}),
   accessTokenTtlSeconds: seconds(60, 86_400).default(3_600).describe('Life of an access token.'),
   refreshTokenTtlSeconds: seconds(3_600, 31_536_000).default(604_800).describe('Life of a refresh token, unused.'),

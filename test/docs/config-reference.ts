@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { securityLoggingSettings, securityWebhookSettings } from '../../src/config/security-logging.ts'
 import { AUTH_NAMES, configSchema, OPTION_NAMES } from '../../src/config.ts'
 import { oauthClientSettings } from '../../src/oauth/grants/client-settings.ts'
+import { enterpriseProviderSettings } from '../../src/oauth/grants/enterprise-settings.ts'
 import { brandingSettings, oauthSettings, registrationSettings } from '../../src/oauth/settings.ts'
 import { accessSettings, ruleSettings } from '../../src/workspaces/access-settings.ts'
 import {
@@ -41,6 +42,9 @@ export function configReference(): string {
     '### `oauth.clients`: a list of these',
     '',
     table(['key', 'default', 'meaning'], rows(oauthClientSettings)),
+    '### `oauth.enterpriseProviders`: a list of these',
+    '',
+    table(['key', 'default', 'meaning'], rows(enterpriseProviderSettings)),
     '### `oauth.branding`',
     '',
     table(['key', 'default', 'meaning'], rows(brandingSettings)),

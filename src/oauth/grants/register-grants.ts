@@ -1,9 +1,10 @@
 import type { Provider } from 'oidc-provider'
 import { clientCredentials } from './client-credentials.ts'
 import { GRANT_TYPE_OF } from './grant-types.ts'
+import { type JwtBearerOptions, jwtBearer } from './jwt-bearer.ts'
 import { EXCHANGE_PARAMETERS, type TokenExchangeOptions, tokenExchange } from './token-exchange.ts'
 
-export type RegisteredGrantOptions = TokenExchangeOptions
+export type RegisteredGrantOptions = TokenExchangeOptions & JwtBearerOptions
 
 /** Adds the grants that are ours, each only when some client has it: the metadata say exactly what is on. */
 export function registerGrants(provider: Provider, options: RegisteredGrantOptions): void {
@@ -13,5 +14,8 @@ export function registerGrants(provider: Provider, options: RegisteredGrantOptio
   }
   if (clients.someHave('token_exchange')) {
     provider.registerGrantType(GRANT_TYPE_OF.token_exchange, tokenExchange(options), EXCHANGE_PARAMETERS)
+  }
+  if (clients.someHave('jwt_bearer')) {
+    provider.registerGrantType(GRANT_TYPE_OF.jwt_bearer, jwtBearer(options), ['assertion', 'scope', 'resource'])
   }
 }
