@@ -3,6 +3,7 @@ import type { Config } from '../config.ts'
 import type { Keyring } from '../crypto/keyring.ts'
 import type { Egress } from '../egress/egress.ts'
 import type { Exchange } from '../http/exchange.ts'
+import { UsedProofsInMemory } from '../identify/dpop-used.ts'
 import { createOAuthCredentials, type OAuthCredentials } from '../identify/oauth.ts'
 import { readToken } from '../identify/unverified-token.ts'
 import type { SignInLimits } from '../limits/sign-in-limits.ts'
@@ -13,6 +14,7 @@ import { Connections } from '../oauth/connections.ts'
 import type { SignInProvider } from '../oauth/federation/sign-in-provider.ts'
 import { KnownClients } from '../oauth/grants/known-clients.ts'
 import { standsOnClient } from '../oauth/grants/standing.ts'
+import { usedProofs } from '../oauth/grants/used-proofs.ts'
 import { metadataAt } from '../oauth/metadata.ts'
 import { openSessionItems } from '../oauth/open-session-items.ts'
 import { placeOf } from '../oauth/places.ts'
@@ -84,6 +86,7 @@ export async function openOAuth(parts: OAuthParts): Promise<OAuthWing> {
     issuer: publicUrl,
     check: () => checkIssuer(publicUrl()),
     keys,
+    usedProofs: items.notes === undefined ? new UsedProofsInMemory({ now }) : usedProofs(storage, now),
     isRevoked: (grant) => storage.revocations.isRevoked(grant),
     stands: async (token, accountId) => {
       const { grantId, subject } = token
@@ -173,7 +176,9 @@ async function verifyAnywhere(text: string, { credentials, directory, publicUrl 
   if (found === undefined || !found.identity.takesOAuth) return undefined
   const { path, workspace } = found
   const verified = await credentials.verify(token, { path, accountId: workspace.accountId })
-  return verified.ok ? { subject: verified.caller.subject, scopes: verified.caller.scopes } : undefined
+  // Bound tokens need a proof, which nobody asks for there: they are of no use.
+  if (!verified.ok || verified.caller.boundTo !== undefined) return undefined
+  return { subject: verified.caller.subject, scopes: verified.caller.scopes }
 }
 
 function oauthResources(directory: WorkspaceDirectory<OpenWorkspace>, publicUrl: () => string): OAuthResources {

@@ -46,10 +46,10 @@ async function callerAt({ identity, workspace }: OpenWorkspace, token: string, c
 }
 
 function subjectOf(caller: Caller): Omit<SubjectToken, 'isOurs' | 'accountId'> {
-  const { issuer, subject, scopes, expiresAtSeconds, claims, grant, isService = false } = caller
+  const { issuer, subject, scopes, expiresAtSeconds, claims, grant, boundTo, isService = false } = caller
   return {
     ...{ issuer, subject, scopes, expiresAtSeconds, isService },
-    isBound: claims['cnf'] !== undefined,
+    isBound: boundTo !== undefined,
     grantId: grant?.grantId,
     actor: claims['act'],
   }

@@ -54,7 +54,7 @@ export interface AuthorizationServerOptions {
 }
 
 /** Headers of a request that the library may see. */
-const SEEN_HEADERS = ['authorization', 'content-type', 'accept', 'origin'] as const
+const SEEN_HEADERS = ['authorization', 'dpop', 'content-type', 'accept', 'origin'] as const
 
 /** Sets everything up. Loads the library: call it only where a workspace takes our tokens. */
 export async function openAuthorizationServer(options: AuthorizationServerOptions): Promise<AuthorizationServer> {

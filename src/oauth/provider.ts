@@ -1,5 +1,6 @@
 import type * as Library from 'oidc-provider'
 import type { Provider, ProviderContext } from 'oidc-provider'
+import { PROOF_ALGORITHMS } from '../identify/dpop.ts'
 import type { ModelAdapter } from './adapter.ts'
 import { FLOW_SECONDS, LIBRARY_COOKIES } from './cookies.ts'
 import { externalKey, type ProviderKeys } from './external-key.ts'
@@ -81,6 +82,7 @@ function configuration(library: typeof Library, options: ProviderOptions): Recor
       response_types: ['code'],
       token_endpoint_auth_method: 'client_secret_basic',
     },
+    enabledJWA: { dPoPSigningAlgValues: [...PROOF_ALGORITHMS] },
     clientAuthMethods: ['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt'],
     assertJwtClientAuthClaimsAndHeader: assertionChecker(library, options.now),
     // Who may read answers is decided before the library is asked, as for every other surface.
@@ -147,7 +149,7 @@ function features(library: typeof Library, options: ProviderOptions): Record<str
           ...deviceFlow({ publicUrl: options.issuer, pages: options.pages, resources: options.resources }),
         }
       : { enabled: false },
-    dPoP: { enabled: false },
+    dPoP: { enabled: true },
     resourceIndicators: {
       enabled: true,
       // `request-parameters.ts` has put it in already; whoever refreshes without one gets what was granted.

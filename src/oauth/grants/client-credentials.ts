@@ -16,12 +16,16 @@ export function clientCredentials(options: GrantOptions) {
     if (!asking.ok) throw fail(asking)
     const granted = grantScopes(textParameter(context, 'scope'), asking.resource, [asking.client.scopes])
     if (!granted.ok) throw fail(granted)
-    await issueToken(context, {
-      subject: undefined,
-      resource: asking.resource,
-      scopes: granted.scopes,
-      lifeSeconds: options.accessTokenTtlSeconds,
-      grantType: GRANT_TYPE_OF.client_credentials,
-    })
+    await issueToken(
+      context,
+      {
+        subject: undefined,
+        resource: asking.resource,
+        scopes: granted.scopes,
+        lifeSeconds: options.accessTokenTtlSeconds,
+        grantType: GRANT_TYPE_OF.client_credentials,
+      },
+      options,
+    )
   }
 }

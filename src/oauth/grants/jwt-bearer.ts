@@ -65,11 +65,15 @@ export function jwtBearer(options: JwtBearerOptions) {
     const bounds = [client.scopes, assertion.scopes ?? client.scopes, [...resource.ordinary, ...forAdmins]]
     const granted = grantScopes(textParameter(context, 'scope'), resource, bounds)
     if (!granted.ok) throw fail(granted)
-    await issueToken(context, {
-      ...{ subject: principal.id, resource, scopes: granted.scopes },
-      lifeSeconds: accessTokenTtlSeconds,
-      grantType: GRANT_TYPE_OF.jwt_bearer,
-    })
+    await issueToken(
+      context,
+      {
+        ...{ subject: principal.id, resource, scopes: granted.scopes },
+        lifeSeconds: accessTokenTtlSeconds,
+        grantType: GRANT_TYPE_OF.jwt_bearer,
+      },
+      options,
+    )
   }
 }
 

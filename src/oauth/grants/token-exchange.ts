@@ -49,13 +49,17 @@ export function tokenExchange(options: TokenExchangeOptions) {
     // Never longer than what it was made of; the library would take 0 for its default.
     const lifeSeconds = Math.min(accessTokenTtlSeconds, Math.floor(expiresAtSeconds - now() / 1000))
     if (lifeSeconds < 1) throw fail(refused('invalid_request', 'the subject token is over'))
-    await issueToken(context, {
-      ...{ subject: person.subject, grantId, resource, scopes: granted.scopes },
-      lifeSeconds,
-      grantType: GRANT_TYPE_OF.token_exchange,
-      claims: { act: actor.act },
-      answer: { issued_token_type: ACCESS_TOKEN },
-    })
+    await issueToken(
+      context,
+      {
+        ...{ subject: person.subject, grantId, resource, scopes: granted.scopes },
+        lifeSeconds,
+        grantType: GRANT_TYPE_OF.token_exchange,
+        claims: { act: actor.act },
+        answer: { issued_token_type: ACCESS_TOKEN },
+      },
+      options,
+    )
   }
 }
 
