@@ -7,7 +7,6 @@ import type { Config } from '../config.ts'
 import { readOrMakeKeyFile } from '../crypto/key-file.ts'
 import { fetchDocument } from '../egress/read-document.ts'
 import { createFailedAuthLimit } from '../limits/failed-auth.ts'
-import { createSignInLimits } from '../limits/sign-in-limits.ts'
 import type { Change } from '../manage/accounts.ts'
 import { auditedRows } from '../manage/audited-rows.ts'
 import { keepFileWorkspaces, slugsInFile } from '../manage/file-workspaces.ts'
@@ -99,12 +98,15 @@ export async function assembleGateway(config: Config, options: GatewayOptions = 
     close.unshift(() => issuing.close())
     const write = watched(records.write, { denials, security })
     const defaults = foundation.openOptions(write)
-    const signInLimits = createSignInLimits()
-    const { firstRun, people, ...management } = openPeople({
-      ...{ store, change, now, defaultAccount: account, limits: signInLimits },
-    })
+    const onRefused = refusalNoter({ denials, security }, now)
+    const { firstRun, people, ...management } = openPeople({ store, change, now, defaultAccount: account })
     const oauth = await openOAuth({
-      ...{ ...foundation, config, store, people, signInLimits },
+      ...{ ...foundation, config, store, onRefused },
+      people: {
+        recognize: (given, by) => management.entrance.recognize(given, by),
+        find: (id) => people.find(id),
+        findByEmail: (email) => people.findByEmail(email),
+      },
       keys: issuing.parts.keys,
     })
     close.unshift(() => oauth.close())
@@ -161,7 +163,7 @@ export async function assembleGateway(config: Config, options: GatewayOptions = 
       },
       oauth,
       jwks: () => issuing.parts.keys.jwks,
-      onRefused: refusalNoter({ denials, security }, now),
+      onRefused,
       isReady: () => answers(store.meta.find('schema_version')),
     })
     return { ...foundation, app, manager, people, firstRun, adminKey, close: () => closeAll(closing, close) }

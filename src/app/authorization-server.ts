@@ -1,4 +1,3 @@
-import type { People } from '../accounts/people.ts'
 import type { Config } from '../config.ts'
 import type { Keyring } from '../crypto/keyring.ts'
 import type { Egress } from '../egress/egress.ts'
@@ -6,7 +5,6 @@ import type { Exchange } from '../http/exchange.ts'
 import { UsedProofsInMemory } from '../identify/dpop-used.ts'
 import { createOAuthCredentials, type OAuthCredentials } from '../identify/oauth.ts'
 import { readToken } from '../identify/unverified-token.ts'
-import type { SignInLimits } from '../limits/sign-in-limits.ts'
 import type { OpenWorkspace } from '../manage/open-workspace.ts'
 import type { AuthorizationServer } from '../oauth/authorization-server.ts'
 import { ConnectedApps } from '../oauth/connected-apps.ts'
@@ -18,7 +16,7 @@ import { usedProofs } from '../oauth/grants/used-proofs.ts'
 import { metadataAt } from '../oauth/metadata.ts'
 import { openSessionItems } from '../oauth/open-session-items.ts'
 import { placeOf } from '../oauth/places.ts'
-import { Principals } from '../oauth/principals.ts'
+import { type OwnPeople, Principals } from '../oauth/principals.ts'
 import { checkIssuer, type OAuthResource, type OAuthResources } from '../oauth/resources.ts'
 import { openSessionStorage, type SessionStorage } from '../oauth/session-storage.ts'
 import { scopesOfWorkspace } from '../oauth/workspace-scopes.ts'
@@ -36,8 +34,9 @@ export interface OAuthParts {
   readonly egress: Egress
   readonly log: Log
   readonly directory: WorkspaceDirectory<OpenWorkspace>
-  readonly people: People
-  readonly signInLimits: SignInLimits
+  readonly people: OwnPeople
+  /** Told of what is refused without a record. */
+  readonly onRefused: (exchange: Exchange, error: unknown) => void
   readonly publicUrl: () => string
   readonly now: () => number
 }
@@ -73,13 +72,15 @@ export async function openOAuth(parts: OAuthParts): Promise<OAuthWing> {
     tokenLifeMs: settings.accessTokenTtlSeconds * 1000,
     onError: () => log.warn('what the authorization server keeps could not be tidied up'),
   })
+  const providers = await openProviders(parts)
   const principals = new Principals({
     people,
     adapter: storage.adapter('Principal'),
     ofPeople: storage.adapter('PersonPrincipals'),
     adminUsers: settings.adminUsers,
     ttlSeconds: PRINCIPAL_SECONDS,
-    isAllowedBy: (_providerId, { isAllowed }) => isAllowed,
+    isAllowedBy: (providerId, identity) =>
+      providers.find(({ id }) => id === providerId)?.stillAllows(identity) === true,
   })
   const clients = new KnownClients(settings.clients)
   const credentials = createOAuthCredentials({
@@ -100,7 +101,6 @@ export async function openOAuth(parts: OAuthParts): Promise<OAuthWing> {
     now,
   })
   const resources = oauthResources(directory, publicUrl)
-  const providers = await openProviders(parts)
   let opened: Promise<AuthorizationServer> | undefined
   const server = () => {
     opened ??= openServer({ ...parts, storage, principals, credentials, resources, providers }).catch(
@@ -144,7 +144,10 @@ async function openProviders({ config, egress, log, now }: OAuthParts): Promise<
   const { providers: settings } = config.oauth
   if (settings.length === 0) return []
   const { createSignInProviders } = await import('../oauth/federation/create-sign-in-providers.ts')
-  const providers = createSignInProviders(settings, { egress, now })
+  const providers = createSignInProviders(settings, {
+    ...{ egress, now },
+    onFailure: (id, reason) => log.warn(`sign-in at ${id} failed: ${reason}`),
+  })
   // Not waited for: one that does not answer now is asked again when somebody chooses it.
   for (const { id, start } of providers.map((one) => ({ id: one.id, start: () => one.start() }))) {
     void start().then((problem) => {
@@ -160,7 +163,7 @@ async function openServer(parts: ServerParts): Promise<AuthorizationServer> {
   const { openAuthorizationServer } = await import('../oauth/authorization-server.ts')
   return openAuthorizationServer({
     ...{ publicUrl: publicUrl(), settings: config.oauth, resources, principals, storage, keys, keyring, egress, now },
-    ...{ providers: parts.providers, signInLimits: parts.signInLimits },
+    ...{ providers: parts.providers, onRefused: parts.onRefused },
     verifySubject: subjectVerifier(parts),
     verifyAccessToken: (token) => verifyAnywhere(token, parts),
     onServerError: (message) => log.error(`the authorization server failed: ${message}`),
@@ -176,9 +179,11 @@ async function verifyAnywhere(text: string, { credentials, directory, publicUrl 
   if (found === undefined || !found.identity.takesOAuth) return undefined
   const { path, workspace } = found
   const verified = await credentials.verify(token, { path, accountId: workspace.accountId })
-  // Bound tokens need a proof, which nobody asks for there: they are of no use.
-  if (!verified.ok || verified.caller.boundTo !== undefined) return undefined
-  return { subject: verified.caller.subject, scopes: verified.caller.scopes }
+  if (!verified.ok || verified.caller.grant === undefined) return undefined
+  const { subject, scopes, grant, claims, boundTo } = verified.caller
+  // What another client was given is not this one's to end: an exchanged token stands on that.
+  const grantId = claims['act'] === undefined ? grant.grantId : undefined
+  return { subject, scopes, clientId: grant.clientId, grantId, isBound: boundTo !== undefined }
 }
 
 function oauthResources(directory: WorkspaceDirectory<OpenWorkspace>, publicUrl: () => string): OAuthResources {

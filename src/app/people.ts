@@ -4,7 +4,7 @@ import { Passwords } from '../accounts/password.ts'
 import { People } from '../accounts/people.ts'
 import { SignIns } from '../accounts/sign-ins.ts'
 import { GatewayError } from '../errors.ts'
-import type { SignInLimits } from '../limits/sign-in-limits.ts'
+import { createSignInLimits } from '../limits/sign-in-limits.ts'
 import { Accounts, type Change } from '../manage/accounts.ts'
 import { Entrance } from '../manage/entrance.ts'
 import { Team } from '../manage/team.ts'
@@ -14,7 +14,6 @@ export interface PeopleParts {
   readonly store: Store
   readonly change: Change
   readonly defaultAccount: Account
-  readonly limits: SignInLimits
   readonly now: () => number
 }
 
@@ -38,9 +37,10 @@ export interface FirstRun {
   readonly show: (code: string) => void
 }
 
-export function openPeople({ store, change, defaultAccount, limits, now }: PeopleParts): OpenPeople {
+export function openPeople({ store, change, defaultAccount, now }: PeopleParts): OpenPeople {
   const passwords = new Passwords()
   const people = new People({ store, passwords })
+  const limits = createSignInLimits()
   const signIns = new SignIns({ store, people, now })
   const firstRunCode = new FirstRunCode(now)
   const entrance = new Entrance({

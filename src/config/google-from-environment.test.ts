@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import { signInProvidersSettings } from '../oauth/federation/settings.ts'
 import { problemsOf } from '../workspaces/settings.ts'
+import { ConfigFolder, refusalOf } from './config.test-support.ts'
 import { withGoogleFromEnvironment } from './google-from-environment.ts'
 
 const env = { GOOGLE_CLIENT_ID: 'id.apps.example', GOOGLE_CLIENT_SECRET: 'from the environment' }
@@ -32,6 +33,19 @@ suite('GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET (L2)', () => {
     const parsed = signInProvidersSettings.safeParse([{ type: 'google', clientId: 'a', clientSecret: 'b' }])
     assert.ok(!parsed.success)
     assert.match(problemsOf(parsed.error).join(), /allow/)
+  })
+
+  test('reach the configuration, and its refusal repeats no secret', () => {
+    const folder = new ConfigFolder()
+    const auth = { authType: 'none' }
+    const [provider] = folder.load({ auth, oauth: { providers: [google] } }, { env }).oauth.providers
+    assert.deepEqual(
+      [provider?.clientId, provider?.allow],
+      ['id.apps.example', { emails: [], domains: ['example.com'] }],
+    )
+    const refusal = refusalOf(() => folder.load({ auth }, { env }))
+    assert.match(refusal, /nobody has said who may sign in with Google/)
+    assert.ok(!refusal.includes('from the environment'))
   })
 
   test('belong together', () => {

@@ -228,11 +228,13 @@ export class CredentialIdentity implements Identity {
     return (typeof issuer === 'string' ? this.#byIssuer.get(issuer) : undefined) ?? this.#ofAnyIssuer
   }
 
-  #remember(key: ResultKey, caller: Caller, cacheTtlMs: number, keeping?: { readonly atOnce: boolean }): void {
-    const now = this.#options.now()
+  #remember(key: ResultKey, caller: Caller, cacheTtlMs: number, { atOnce = false } = {}): void {
+    const { now, results, failedAuth } = this.#options
     const expiresAt = (caller.expiresAtSeconds ?? Number.POSITIVE_INFINITY) * 1000
-    const validUntil = Math.min(now + cacheTtlMs, expiresAt)
-    if (validUntil > now) this.#options.results.keep(key, caller, validUntil, keeping)
+    const validUntil = Math.min(now() + cacheTtlMs, expiresAt)
+    if (validUntil <= now()) return
+    // Where guesses are limited, a caller who was let in once must not be locked out by his neighbour (FEATURES A37).
+    results.keep(key, caller, validUntil, { atOnce: atOnce || failedAuth !== undefined })
   }
 }
 

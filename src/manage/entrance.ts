@@ -43,15 +43,24 @@ export class Entrance {
     this.#options = options
   }
 
-  /** @throws GatewayError `rate_limited`; `invalid_token`, the same for an unknown e-mail as for a wrong password. */
-  async signIn(
+  /**
+   * Who has this e-mail and password, for whoever keeps a session of its own; limited like every try.
+   *
+   * @throws GatewayError `rate_limited`; `invalid_token`, the same for an unknown e-mail as for a wrong password.
+   */
+  async recognize(
     { email, password }: { readonly email: string; readonly password: string },
     by: Origin,
-  ): Promise<BegunSignIn> {
-    const { people } = this.#options
+  ): Promise<Person> {
     this.#limit(by, email)
-    const person = await people.signIn(email, password)
+    const person = await this.#options.people.signIn(email, password)
     if (person === undefined) throw wrongPassword(email)
+    return person
+  }
+
+  /** The same, with a session for `/api`. */
+  async signIn(given: { readonly email: string; readonly password: string }, by: Origin): Promise<BegunSignIn> {
+    const person = await this.recognize(given, by)
     const account = onlyAccountOf(person)
     const event = eventOf('person.signed_in', person, {
       ...by,

@@ -5,7 +5,7 @@ import { GatewayError, toGatewayError } from '../errors.ts'
 import { oauthErrorAnswer } from '../http/error-response.ts'
 import type { Answer, Exchange } from '../http/exchange.ts'
 import { KeySet } from '../identify/key-set.ts'
-import type { SignInLimits } from '../limits/sign-in-limits.ts'
+import { accessTokenRevocation } from './access-token-revocation.ts'
 import { registrationOf } from './client-policy.ts'
 import { Connections } from './connections.ts'
 import { Cookies } from './cookies.ts'
@@ -41,7 +41,8 @@ export interface AuthorizationServerOptions {
   readonly resources: OAuthResources
   readonly principals: Principals
   readonly providers: readonly SignInProvider[]
-  readonly signInLimits: SignInLimits
+  /** Told of what is refused without a record. */
+  readonly onRefused: (exchange: Exchange, error: unknown) => void
   readonly storage: SessionStorage
   readonly keys: ProviderKeys
   readonly keyring: Keyring
@@ -92,9 +93,10 @@ export async function openAuthorizationServer(options: AuthorizationServerOption
   return new AuthorizationServer({
     ...{ publicUrl, resources, provider, clients, cookies, pages, limits, units: storage.units },
     hasDevices: new KnownClients(settings.clients).someHave('device_code'),
+    ...{ connections, onRefused: options.onRefused, verifyAccessToken: options.verifyAccessToken },
     signIn: new SignIn({
-      ...{ publicUrl, provider, settings, resources, principals, connections, clients, cookies, pages, federated, now },
-      limits: options.signInLimits,
+      ...{ publicUrl, provider, settings, resources, principals, connections, clients, cookies, pages, federated },
+      onRefused: options.onRefused,
       grantTtlSeconds: GRANT_SECONDS,
     }),
     signOut: new SignOut({ publicUrl, provider, settings, principals, connections, cookies, pages }),
@@ -113,6 +115,9 @@ interface Parts {
   readonly units: SessionStorage['units']
   /** Some client of the settings may connect devices. */
   readonly hasDevices: boolean
+  readonly onRefused: AuthorizationServerOptions['onRefused']
+  readonly verifyAccessToken: VerifyAccessToken
+  readonly connections: Connections
   readonly signIn: SignIn
   readonly signOut: SignOut
   readonly userInfo: UserInfo
@@ -156,6 +161,7 @@ export class AuthorizationServer {
       // All that a request changes is kept together, and a failure of the storage is told as one.
       return await this.#parts.units.serve(() => this.#serve(exchange, place))
     } catch (error) {
+      if (toGatewayError(error).code === 'rate_limited') this.#parts.onRefused(exchange, error)
       const isPage = place !== undefined && PAGES.has(place.route)
       return isPage ? this.#errorPage(error) : oauthErrorAnswer(error)
     }
@@ -180,6 +186,8 @@ export class AuthorizationServer {
       }
       case ROUTES.library.token:
         return this.#run(exchange, route, { body: tokenParameters(await exchange.readBody(), terms) })
+      case ROUTES.library.revocation:
+        return this.#revoke(exchange, route)
       case ROUTES.library.registration:
         return this.#register(exchange, route)
       case ROUTES.library.device_authorization:
@@ -206,6 +214,22 @@ export class AuthorizationServer {
     const body = await exchange.readBody()
     if (route === ROUTES.library.code_verification) return this.#run(exchange, route, { body: codeFormBody(body) })
     return this.#run(exchange, route, { body: authorizeParameters(body, { publicUrl, resources }) })
+  }
+
+  /** The library proves the client; an access token is ended by its grant, and only by the client that it is of. */
+  async #revoke(exchange: Exchange, route: string): Promise<Answer> {
+    const body = await exchange.readBody()
+    const ofAccessToken = accessTokenRevocation(body, exchange.header('authorization'))
+    if (ofAccessToken === undefined) return this.#run(exchange, route, { body })
+    const answer = await this.#run(exchange, route, { body: ofAccessToken.body })
+    if (answer.status !== 200) return answer
+    const verified = await this.#parts.verifyAccessToken(ofAccessToken.token)
+    if (verified === undefined || verified.clientId !== ofAccessToken.clientId) return answer
+    // It stands on nothing that is this client's to end (RFC 7009 §2.2.1).
+    if (verified.grantId === undefined)
+      return { status: 400, body: JSON.stringify({ error: 'unsupported_token_type' }) }
+    await this.#parts.connections.end(verified.grantId)
+    return answer
   }
 
   async #register(exchange: Exchange, route: string): Promise<Answer> {

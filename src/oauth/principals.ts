@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { Person } from '../accounts/person.ts'
 import { sha256 } from '../crypto/hash.ts'
+import type { Origin } from '../records/audit-event.ts'
 import type { ModelAdapter } from './adapter.ts'
 import type { Identity } from './federation/sign-in-provider.ts'
 import type { OAuthResource } from './resources.ts'
@@ -21,7 +22,12 @@ export interface Principal {
 
 /** Our own people. */
 export interface OwnPeople {
-  signIn(email: string, password: string): Promise<Person | undefined>
+  /**
+   * Who has this e-mail and password; limited like every try.
+   *
+   * @throws GatewayError `rate_limited`; `invalid_token`, the same for an unknown e-mail as for a wrong password.
+   */
+  recognize(given: { readonly email: string; readonly password: string }, by: Origin): Promise<Person>
   find(id: string): Promise<Person | undefined>
   findByEmail(email: string): Promise<Person | undefined>
 }
@@ -64,9 +70,9 @@ export class Principals {
     this.#options = options
   }
 
-  async signIn(email: string, password: string): Promise<Principal | undefined> {
-    const person = await this.#options.people.signIn(email, password)
-    return person === undefined ? undefined : ofPerson(person)
+  /** @throws GatewayError as `OwnPeople.recognize` does. */
+  async signIn(given: { readonly email: string; readonly password: string }, by: Origin): Promise<Principal> {
+    return ofPerson(await this.#options.people.recognize(given, by))
   }
 
   /** The principal of an identity that a provider has just vouched for. It is kept under its id. */

@@ -2,6 +2,7 @@ import type * as Library from 'oidc-provider'
 import type { Provider, ProviderContext } from 'oidc-provider'
 import { PROOF_ALGORITHMS } from '../identify/dpop.ts'
 import type { ModelAdapter } from './adapter.ts'
+import { redirectProblem } from './client-policy.ts'
 import { FLOW_SECONDS, LIBRARY_COOKIES } from './cookies.ts'
 import { externalKey, type ProviderKeys } from './external-key.ts'
 import { assertionChecker } from './grants/client-assertion.ts'
@@ -139,7 +140,12 @@ function features(library: typeof Library, options: ProviderOptions): Record<str
     devInteractions: { enabled: false },
     externalSigningSupport: { enabled: true, ack: 'experimental-01' },
     registration: { enabled: registration.enabled, issueRegistrationAccessToken: false },
-    clientIdMetadataDocument: { enabled: registration.metadataDocuments, ack: 'draft-02' },
+    clientIdMetadataDocument: {
+      enabled: registration.metadataDocuments,
+      ack: 'draft-02',
+      allowClient: async (_context: unknown, { redirectUris }: Library.Client) =>
+        redirectUris.every((uri) => redirectProblem(uri) === undefined),
+    },
     revocation: { enabled: true },
     rpInitiatedLogout: { enabled: false },
     pushedAuthorizationRequests: { enabled: false },

@@ -1,8 +1,6 @@
 import type { Client, Interaction, InteractionResult, Provider } from 'oidc-provider'
-import { normalEmail } from '../accounts/person.ts'
 import { GatewayError } from '../errors.ts'
 import type { Answer, Exchange } from '../http/exchange.ts'
-import type { SignInLimits } from '../limits/sign-in-limits.ts'
 import type { Connections } from './connections.ts'
 import { type Cookies, FLOW_SECONDS } from './cookies.ts'
 import type { FederatedSignIn } from './federated-sign-in.ts'
@@ -28,13 +26,11 @@ export interface SignInOptions {
   readonly clients: RegisteredClients
   readonly cookies: Cookies
   readonly pages: Pages
-  /** Shared with every other place where a password can be tried. */
-  readonly limits: SignInLimits
+  /** Told of refused passwords, which leave no record. */
+  readonly onRefused: (exchange: Exchange, error: unknown) => void
   readonly federated: FederatedSignIn
   /** How long what was allowed is remembered, seconds. */
   readonly grantTtlSeconds: number
-  /** Milliseconds since the epoch. */
-  readonly now: () => number
 }
 
 /** A sign-in under way: what was asked, by which client, for which workspace. */
@@ -171,19 +167,19 @@ export class SignIn {
   }
 
   async #password(exchange: Exchange, flow: Flow, form: URLSearchParams): Promise<Answer> {
-    const { principals, limits, now } = this.#options
     const email = (form.get('email') ?? '').slice(0, 254)
+    const { clientAddress, requestId } = exchange
+    const by = { actor: 'anonymous', clientAddress, requestId } as const
+    let principal: Principal
     try {
-      limits.take({ address: exchange.clientAddress, email: normalEmail(email), now: now() })
-      const principal = await principals.signIn(email, form.get('password') ?? '')
-      if (principal !== undefined) return await this.#enter(flow, principal, 'pwd', email)
-      return this.#page(flow, { problem: 'The e-mail or the password is wrong.', status: 403, email })
+      principal = await this.#options.principals.signIn({ email, password: form.get('password') ?? '' }, by)
     } catch (error) {
-      if (!(error instanceof GatewayError) || error.code !== 'rate_limited') throw error
-      const { retryAfterSeconds = 60 } = error.detail
-      const problem = `Too many tries. Wait ${Math.ceil(retryAfterSeconds / 60)} min and try again.`
-      return this.#page(flow, { problem, status: 429, email })
+      const refusal = refusalOf(error)
+      if (refusal === undefined) throw error
+      this.#options.onRefused(exchange, error)
+      return this.#page(flow, { ...refusal, email })
     }
+    return this.#enter(flow, principal, 'pwd', email)
   }
 
   /** Somebody has proved who it is. Whoever may not use the workspace stays on the page, and may try as somebody else. */
@@ -247,6 +243,15 @@ export class SignIn {
   #over(): Answer {
     return this.#options.pages.page({ status: 400, title: OVER.title, body: messagePage(OVER) })
   }
+}
+
+/** What the page says of a refused password; undefined: that is not what went wrong. */
+function refusalOf(error: unknown): { readonly problem: string; readonly status: number } | undefined {
+  if (!(error instanceof GatewayError)) return undefined
+  if (error.code === 'invalid_token') return { problem: 'The e-mail or the password is wrong.', status: 403 }
+  if (error.code !== 'rate_limited') return undefined
+  const minutes = Math.ceil((error.detail.retryAfterSeconds ?? 60) / 60)
+  return { problem: `Too many tries. Wait ${minutes} min and try again.`, status: 429 }
 }
 
 function textOf(value: unknown): string {

@@ -41,7 +41,7 @@ export async function openRedisItems(options: RedisItemsOptions): Promise<OauthI
   // Only who uses Redis loads the client.
   const { Redis } = await import('ioredis')
   const redis = options.url === undefined ? new Redis(settingsOf(options)) : new Redis(options.url, settingsOf(options))
-  // Without a listener the client writes to the console.
+  // Without a listener the client prints its errors.
   let lastError: unknown
   redis.on('error', (error) => {
     lastError = error

@@ -27,6 +27,8 @@ export interface IdentityProvider extends AsyncDisposable {
   misbehaviour: Misbehaviour
   /** Paths of the requests that came, oldest first. */
   readonly seen: readonly string[]
+  /** Registers a client (RFC 7591 §2) whose redirect URI was not known at the start. */
+  register(client: Members & { readonly client_id: string }): Promise<void>
   /** How often an address was asked for. */
   count(path: string): number
 }
@@ -89,6 +91,7 @@ export async function startIdentityProvider(options: IdentityProviderOptions): P
   return Object.assign(state, {
     url,
     seen,
+    register: (client: { readonly client_id: string }) => provider.Client.adapter.upsert(client.client_id, client),
     count: (path: string) => seen.filter((one) => one === path).length,
     [Symbol.asyncDispose]: () => close(server),
   })

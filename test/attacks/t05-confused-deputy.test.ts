@@ -48,14 +48,18 @@ suite('T5: a client that nobody has allowed gets nothing in a browser where some
     assert.match(back.left.searchParams.get('error') ?? '', /^(?:consent|interaction)_required$/)
   })
 
-  test('the same client is asked about again, in the same browser too', async () => {
-    await using stand = await startOAuthStand()
-    const client = await StrictClient.register(stand)
-    const browser = new Browser(stand.gateway.url)
-    await client.connect({ browser })
-    const page = pageOf(await browser.open((await client.request()).url))
-    assert.ok(buttons(page).includes('allow'))
-  })
+  for (const application_type of ['native', 'web']) {
+    test(`the same ${application_type} client is asked about again, in the same browser too`, async () => {
+      await using stand = await startOAuthStand()
+      const redirect_uri = 'https://app.example/cb'
+      const client = await StrictClient.register(stand, { application_type, redirect_uris: [redirect_uri] })
+      const browser = new Browser(stand.gateway.url)
+      const asked = { params: { redirect_uri } }
+      assert.ok(await signInAndAllow(browser, (await client.request(asked)).url))
+      const page = pageOf(await browser.open((await client.request(asked)).url))
+      assert.ok(buttons(page).includes('allow'))
+    })
+  }
 
   test('the request of one client cannot be finished with the consent that another one got', async () => {
     await using stand = await startOAuthStand()

@@ -29,7 +29,9 @@ suite('T10: what was allowed for one workspace stays with it:', () => {
     const refusedCode = await client.token({ ...form, resource: other })
     assert.deepEqual([refusedCode.status, Object(refusedCode.body).error], [400, 'invalid_target'])
     const { refreshToken } = await client.connect()
-    for (const resource of [other, 'https://elsewhere.example/mcp', stand.gateway.url, 'nonsense']) {
+    const { pathname } = new URL(stand.endpoint)
+    const elsewhere = `https://elsewhere.example${pathname}`
+    for (const resource of [other, elsewhere, `${stand.endpoint}?a=b`, stand.gateway.url, 'nonsense']) {
       const refused = await client.token({ grant_type: 'refresh_token', refresh_token: refreshToken, resource })
       assert.equal(refused.status, 400, resource)
       assert.equal(Object(refused.body).error, 'invalid_target', resource)

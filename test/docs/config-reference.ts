@@ -1,8 +1,10 @@
 import { z } from 'zod'
 import { securityLoggingSettings, securityWebhookSettings } from '../../src/config/security-logging.ts'
 import { AUTH_NAMES, configSchema, OPTION_NAMES } from '../../src/config.ts'
+import { githubSettings, googleSettings, microsoftSettings, oidcSettings } from '../../src/oauth/federation/settings.ts'
 import { oauthClientSettings } from '../../src/oauth/grants/client-settings.ts'
 import { enterpriseProviderSettings } from '../../src/oauth/grants/enterprise-settings.ts'
+import { redisSettings, sessionStorageSettings } from '../../src/oauth/session-storage-settings.ts'
 import { brandingSettings, oauthSettings, registrationSettings } from '../../src/oauth/settings.ts'
 import { accessSettings, ruleSettings } from '../../src/workspaces/access-settings.ts'
 import {
@@ -36,6 +38,13 @@ export function configReference(): string {
     '## `oauth`: the authorization server ([guide](../guide/oauth.md))',
     '',
     table(['key', 'default', 'meaning'], rows(oauthSettings)),
+    '### `oauth.providers`: a list of these ([guide](../guide/sign-in-providers.md))',
+    '',
+    ...[googleSettings, microsoftSettings, githubSettings, oidcSettings].flatMap((provider) => [
+      `\`type: ${provider.shape.type.value}\``,
+      '',
+      table(['key', 'default', 'meaning'], rows(provider).slice(1)),
+    ]),
     '### `oauth.registration`',
     '',
     table(['key', 'default', 'meaning'], rows(registrationSettings)),
@@ -48,6 +57,12 @@ export function configReference(): string {
     '### `oauth.branding`',
     '',
     table(['key', 'default', 'meaning'], rows(brandingSettings)),
+    '### `oauth.sessionStorage` ([guide](../guide/sessions.md))',
+    '',
+    table(['key', 'default', 'meaning'], rows(sessionStorageSettings)),
+    '### `oauth.sessionStorage.redis`, also `REDIS_URL`, `REDIS_HOST`, `REDIS_PORT`, `REDIS_PASSWORD`, `REDIS_TLS`',
+    '',
+    table(['key', 'default', 'meaning'], rows(redisSettings)),
     '## `auth.jwt`: one verifier of callers, or a list',
     '',
     'Exactly one of `secret`, `publicKey`, `jwksUrl`. Which verifier takes a token is decided by its `iss`.',

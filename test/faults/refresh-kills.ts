@@ -37,6 +37,8 @@ const CHILD = join(import.meta.dirname, 'support/refresh-child.ts')
 const DEADLINE_MS = 30_000
 /** Kills come within this part of the time that a refresh takes. */
 const MOMENTS = 1.3
+/** The part that comes after the library has answered. */
+const COMMIT_PART = 0.5
 
 /**
  * Kills a real provider over a real storage at random moments of a refresh, starts it again, and looks whether every client can
@@ -58,9 +60,12 @@ export async function runRefreshKills({ engine, kills, sessions, onProgress }: K
       durationMs = report.kills === 0 ? performance.now() - asked : durationMs * 0.9 + (performance.now() - asked) * 0.1
       report.lost += recovered.filter((token) => token === undefined).length
       tokens = recovered.map((token, index) => token ?? tokens[index] ?? '')
-      provider.made = 0
+      const isMade = provider.watch()
       const refreshed = tokens.map((token) => provider.refresh(token))
-      await spin((randomInt(1_000_000) / 1_000_000) * durationMs * MOMENTS)
+      // Half of them anywhere, half of them where it is dangerous: while what was made is kept and answered.
+      const isAnywhere = report.kills % 2 === 0
+      if (!isAnywhere) await Promise.race([isMade, Promise.all(refreshed)])
+      await spin(fraction() * durationMs * (isAnywhere ? MOMENTS : COMMIT_PART))
       await provider.kill()
       const answers = await Promise.all(refreshed)
       const answered = answers.filter((token) => token !== undefined).length
@@ -94,8 +99,9 @@ async function placeFor(engine: Engine): Promise<AsyncDisposable & { readonly pa
 
 /** A process with a provider; it loads at once, and opens the storage at `begin`. */
 class Provider {
-  /** Answers that the library has made since this was set. */
+  /** Answers that the library has made since `watch`. */
   made = 0
+  #onMade: () => void = () => {}
   readonly #child: ChildProcess
   readonly #tokens: string[] = []
   readonly #listens = Promise.withResolvers<string>()
@@ -133,6 +139,14 @@ class Provider {
     }
   }
 
+  /** Counts from now on. Resolves at the first answer that the library has made. */
+  watch(): Promise<void> {
+    this.made = 0
+    return new Promise((resolve) => {
+      this.#onMade = resolve
+    })
+  }
+
   /** Resolves when it is dead and all that it has said was read. */
   async kill(): Promise<void> {
     this.#child.kill('SIGKILL')
@@ -141,10 +155,17 @@ class Provider {
 
   #take(line: string): void {
     const [what, value = ''] = line.split(' ')
-    if (what === 'made') this.made += 1
+    if (what === 'made') {
+      this.made += 1
+      this.#onMade()
+    }
     if (what === 'session') this.#tokens.push(value)
     if (what === 'listens') this.#listens.resolve(value)
   }
+}
+
+function fraction(): number {
+  return randomInt(1_000_000) / 1_000_000
 }
 
 /** Timers count in whole milliseconds, in which much of a refresh happens. */

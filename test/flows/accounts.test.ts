@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import { startTestApi } from '../../src/test-api/test-api.ts'
+import { workspaceSettings } from '../../src/workspaces/settings.ts'
 import { accepted, callerWith, PASSWORD, signIn, startTeams } from './accounts.ts'
 import { at, rpc, textAt } from './http.ts'
 
@@ -12,7 +13,7 @@ suite('accounts', () => {
   test('are made, listed, renamed and deleted when they are empty; the default one stays (G8)', async () => {
     await using teams = await startTeams()
     const { admin } = teams
-    await teams.account('acme')
+    const acme = await teams.account('acme')
     assert.equal((await admin('POST', '/api/accounts', { name: 'Acme' })).status, 409)
     assert.equal((await admin('POST', '/api/accounts', { name: 'x', slug: 'Not A Slug' })).status, 400)
     assert.deepEqual(slugsOf((await admin('GET', '/api/accounts')).body), ['default', 'acme'])
@@ -25,7 +26,14 @@ suite('accounts', () => {
     const token = await accepted(eve.call('POST', '/api/tokens', { description: 'x', expires: '1h' }))
     assert.equal((await eve.call('DELETE', '/api/accounts/acme')).status, 409)
     await accepted(eve.call('POST', `/api/tokens/${textAt(token.body, 'id')}/revoke`))
+    const bob = await teams.person('bob', { account: 'acme', role: 'viewer' })
+    assert.equal((await eve.call('DELETE', '/api/accounts/acme')).status, 409, 'its people are removed first')
+    await accepted(eve.call('DELETE', `/api/people/${bob.id}`))
     assert.equal((await eve.call('DELETE', '/api/accounts/acme')).status, 204)
+    // Nor does anything come after: what was on its way when the account went finds none.
+    const { manager } = teams.gateway.running.gateway
+    const late = manager.of(acme).create(workspaceSettings.parse({ name: 'Late' }), { keptBy: 'api', reach: 'person' })
+    await assert.rejects(late, /no such account/)
     assert.equal((await eve.call('GET', '/api/me')).status, 401)
     assert.deepEqual(slugsOf((await admin('GET', '/api/accounts')).body), ['default'])
     assert.equal((await admin('DELETE', '/api/accounts/default')).status, 409)

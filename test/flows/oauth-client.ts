@@ -48,6 +48,11 @@ export class StrictClient {
     return new StrictClient(stand, server, await oauth.processDynamicClientRegistrationResponse(response))
   }
 
+  /** The same as another public client. */
+  as(client_id: string): StrictClient {
+    return new StrictClient(this.stand, this.server, { client_id, token_endpoint_auth_method: 'none' })
+  }
+
   /** An authorization request, with its secret. */
   async request({ endpoint = this.stand.endpoint, scope, params = {} }: AskOptions = {}) {
     const verifier = oauth.generateRandomCodeVerifier()

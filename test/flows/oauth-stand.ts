@@ -1,3 +1,4 @@
+import type { EgressOptions } from '../../src/egress/create-egress.ts'
 import { type Answered, adminClient, mcpClient } from '../../src/testing/clients.ts'
 import { Browser, leftOf, type Page, pageOf } from '../../src/testing/page-browser.ts'
 import { type RecordingApi, startRecordingApi } from '../../src/testing/recording-api.ts'
@@ -25,6 +26,7 @@ export interface OAuthStandOptions {
   readonly config?: Readonly<Record<string, unknown>>
   /** Flags, named as `loadConfig` takes them. */
   readonly flags?: Readonly<Record<string, unknown>>
+  readonly egress?: EgressOptions
   readonly now?: () => number
   readonly role?: string
 }
@@ -42,11 +44,16 @@ export interface OAuthStand extends AsyncDisposable {
 }
 
 export async function startOAuthStand(options: OAuthStandOptions = {}): Promise<OAuthStand> {
-  const { oauth = {}, auth = { authType: 'oauth' }, config = {}, flags = {}, now, role = 'developer' } = options
+  const { oauth = {}, auth = { authType: 'oauth' }, config = {}, flags = {}, egress, now, role = 'developer' } = options
   await using parts = new AsyncDisposableStack()
   const api = parts.use(await startRecordingApi())
   const gateway = parts.use(
-    await startGateway({ config: { oauth, ...config }, flags, ...(now === undefined ? {} : { now }) }),
+    await startGateway({
+      config: { oauth, ...config },
+      flags,
+      ...(egress === undefined ? {} : { egress }),
+      ...(now === undefined ? {} : { now }),
+    }),
   )
   const admin = adminClient(gateway)
   const addWorkspace = async (name: string, settings: Readonly<Record<string, unknown>> = {}) => {

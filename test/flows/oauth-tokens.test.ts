@@ -153,6 +153,27 @@ suite('taking back', () => {
     assert.equal(refused.status, 400)
   })
 
+  test('an access token can be revoked too, by its own client, which has to prove who it is', async () => {
+    await using stand = await startOAuthStand()
+    const client = await StrictClient.register(stand, { token_endpoint_auth_method: 'client_secret_basic' })
+    const stranger = await StrictClient.register(stand)
+    const { accessToken, refreshToken } = await client.connect()
+    const url = client.server.revocation_endpoint ?? ''
+    const own = { token: accessToken, client_id: client.client.client_id }
+    assert.equal((await postForm(url, own)).status, 401)
+    assert.equal((await postForm(url, { ...own, client_id: stranger.client.client_id })).status, 200)
+    assert.equal(await statusOf(stand.endpoint, accessToken), 200)
+    const secret = `${client.client.client_id}:${client.client.client_secret}`
+    const headers = {
+      'content-type': 'application/x-www-form-urlencoded',
+      authorization: `Basic ${Buffer.from(secret).toString('base64')}`,
+    }
+    const body = new URLSearchParams({ token: accessToken }).toString()
+    assert.equal((await send('POST', url, { body, headers })).status, 200)
+    assert.equal(await statusOf(stand.endpoint, accessToken), 401)
+    await assert.rejects(client.refresh(refreshToken))
+  })
+
   test('nobody revokes another client’s token', async () => {
     await using stand = await startOAuthStand()
     const client = await StrictClient.register(stand)

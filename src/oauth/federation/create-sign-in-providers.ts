@@ -1,11 +1,17 @@
 import { GatewayError } from '../../errors.ts'
 import { untrustedUrl } from '../../identify/key-set-url.ts'
+import { reasonForLog } from './failure.ts'
 import { createGithubProvider } from './github.ts'
 import { UsedStates } from './memory.ts'
 import { createOidcProvider, type FederationOptions } from './oidc.ts'
 import { googlePlan, microsoftPlan, oidcPlan } from './presets.ts'
 import { providerIdOf, type SignInProviderSettings } from './settings.ts'
 import type { SignInProvider } from './sign-in-provider.ts'
+
+export interface SignInProvidersOptions extends Omit<FederationOptions, 'usedStates'> {
+  /** Told why a sign-in failed, without secrets. */
+  readonly onFailure?: (id: string, reason: string) => void
+}
 
 /**
  * The providers where people can sign in, in the order of the settings. Calls nobody: `start` of each does.
@@ -16,10 +22,27 @@ import type { SignInProvider } from './sign-in-provider.ts'
  */
 export function createSignInProviders(
   settings: readonly SignInProviderSettings[],
-  options: Omit<FederationOptions, 'usedStates'>,
+  { onFailure = () => {}, ...options }: SignInProvidersOptions,
 ): readonly SignInProvider[] {
   const shared = { ...options, usedStates: new UsedStates() }
-  return settings.map((one) => createOne(one, shared))
+  return settings.map((one) => told(createOne(one, shared), onFailure))
+}
+
+/** The provider, with every sign-in that failed told to the operator: people learn only the kind of failure. */
+function told(provider: SignInProvider, onFailure: (id: string, reason: string) => void): SignInProvider {
+  const watch = async <Result>(work: Promise<Result>): Promise<Result> => {
+    try {
+      return await work
+    } catch (error) {
+      onFailure(provider.id, error instanceof GatewayError ? reasonForLog(error) : 'unexpected failure')
+      throw error
+    }
+  }
+  return {
+    ...provider,
+    begin: (options) => watch(provider.begin(options)),
+    finish: (options) => watch(provider.finish(options)),
+  }
 }
 
 function createOne(settings: SignInProviderSettings, options: FederationOptions): SignInProvider {

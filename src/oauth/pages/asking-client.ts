@@ -43,5 +43,5 @@ export function warningAbout(client: AskingClient): Html | undefined {
 }
 
 function isThisDevice(hostname: string): boolean {
-  return hostname === 'localhost' || hostname === '[::1]' || hostname.startsWith('127.')
+  return hostname === 'localhost' || hostname === '[::1]' || /^127(?:\.\d{1,3}){3}$/.test(hostname)
 }
