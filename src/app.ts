@@ -22,6 +22,7 @@ import { preflightHeaders } from './http/cors.ts'
 import { apiErrorAnswer, mcpErrorAnswer } from './http/error-response.ts'
 import type { Exchange } from './http/exchange.ts'
 import { checkHost, checkOrigin, type HostRules } from './http/host-and-origin.ts'
+import { PROOF_ALGORITHMS } from './identify/dpop.ts'
 import type { FailedAuthLimit } from './limits/failed-auth.ts'
 import type { Accounts } from './manage/accounts.ts'
 import type { Entrance } from './manage/entrance.ts'
@@ -204,6 +205,7 @@ function serveResourceMetadata(exchange: Exchange, parts: AppParts): void {
     resource: (exchange.forwarded?.origin ?? parts.publicUrl()) + (path === '' ? '/mcp' : path),
     name: found.workspace.name,
     authorizationServers: found.identity.authorizationServers,
+    proofAlgorithms: found.identity.takesOAuth ? PROOF_ALGORITHMS : [],
     scopes: found.identity.takesOAuth ? scopesOfWorkspace(found.workspace.access, []).ordinary : [],
   })
   exchange.send({ status: 200, body: JSON.stringify(metadata) })

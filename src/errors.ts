@@ -56,6 +56,8 @@ export interface ErrorDetail {
   readonly scopes?: readonly string[]
   /** Seconds after which trying again makes sense. */
   readonly retryAfterSeconds?: number
+  /** A DPoP challenge stands beside that of Bearer; with `error` it is the one that tells of it (RFC 9449 §7.1). */
+  readonly dpop?: { readonly algorithms: readonly string[]; readonly error?: 'invalid_token' | 'invalid_dpop_proof' }
   /** JSON-RPC `error.data`. */
   readonly data?: unknown
   /** The methods that are allowed, for `method_not_allowed`. */

@@ -2,6 +2,7 @@ import type { Config } from '../config.ts'
 import type { Keyring } from '../crypto/keyring.ts'
 import type { Egress } from '../egress/egress.ts'
 import type { Exchange } from '../http/exchange.ts'
+import { UsedProofsInMemory } from '../identify/dpop-used.ts'
 import { createOAuthCredentials, type OAuthCredentials } from '../identify/oauth.ts'
 import { readToken } from '../identify/unverified-token.ts'
 import type { OpenWorkspace } from '../manage/open-workspace.ts'
@@ -9,6 +10,9 @@ import type { AuthorizationServer } from '../oauth/authorization-server.ts'
 import { ConnectedApps } from '../oauth/connected-apps.ts'
 import { Connections } from '../oauth/connections.ts'
 import type { SignInProvider } from '../oauth/federation/sign-in-provider.ts'
+import { KnownClients } from '../oauth/grants/known-clients.ts'
+import { standsOnClient } from '../oauth/grants/standing.ts'
+import { usedProofs } from '../oauth/grants/used-proofs.ts'
 import { metadataAt } from '../oauth/metadata.ts'
 import { openSessionItems } from '../oauth/open-session-items.ts'
 import { placeOf } from '../oauth/places.ts'
@@ -21,6 +25,7 @@ import type { Log } from '../records/log.ts'
 import type { Store } from '../store/store.ts'
 import type { SigningKeys } from '../tokens/signing-keys.ts'
 import type { WorkspaceDirectory } from '../workspaces/resolve.ts'
+import { subjectVerifier } from './subject-tokens.ts'
 
 export interface OAuthParts {
   readonly config: Config
@@ -80,12 +85,16 @@ export async function openOAuth(parts: OAuthParts): Promise<OAuthWing> {
     isAllowedBy: (providerId, identity) =>
       providers.find(({ id }) => id === providerId)?.stillAllows(identity) === true,
   })
+  const clients = new KnownClients(settings.clients)
   const credentials = createOAuthCredentials({
     issuer: publicUrl,
     check: () => checkIssuer(publicUrl()),
     keys,
+    usedProofs: items.notes === undefined ? new UsedProofsInMemory({ now }) : usedProofs(storage, now),
     isRevoked: (grant) => storage.revocations.isRevoked(grant),
-    stands: async ({ grantId, subject }, accountId) => {
+    stands: async (token, accountId) => {
+      const { grantId, subject } = token
+      if (grantId === undefined) return standsOnClient(token, accountId, { clients, principals })
       // Asked of the storage as well: one that forgets everything at a restart has forgotten what was revoked, too.
       const grant = await storage.adapter('Grant').find(grantId)
       if (grant?.['accountId'] !== subject) return false
@@ -159,6 +168,7 @@ async function openServer(parts: ServerParts): Promise<AuthorizationServer> {
   return openAuthorizationServer({
     ...{ publicUrl: publicUrl(), settings: config.oauth, resources, principals, storage, keys, keyring, egress, now },
     ...{ providers: parts.providers, onRefused: parts.onRefused, note: parts.note },
+    verifySubject: subjectVerifier(parts),
     verifyAccessToken: (token) => verifyAnywhere(token, parts),
     onServerError: (message) => log.error(`the authorization server failed: ${message}`),
   })
@@ -174,8 +184,10 @@ async function verifyAnywhere(text: string, { credentials, directory, publicUrl 
   const { path, workspace } = found
   const verified = await credentials.verify(token, { path, accountId: workspace.accountId })
   if (!verified.ok || verified.caller.grant === undefined) return undefined
-  const { subject, scopes, grant } = verified.caller
-  return { subject, scopes, clientId: grant.clientId, grantId: grant.grantId }
+  const { subject, scopes, grant, claims, boundTo } = verified.caller
+  // What another client was given is not this one's to end: an exchanged token stands on that.
+  const grantId = claims['act'] === undefined ? grant.grantId : undefined
+  return { subject, scopes, clientId: grant.clientId, grantId, isBound: boundTo !== undefined }
 }
 
 function oauthResources(directory: WorkspaceDirectory<OpenWorkspace>, publicUrl: () => string): OAuthResources {

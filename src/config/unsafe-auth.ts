@@ -51,6 +51,7 @@ function noTokens(publicUrl: string): OAuthCredentials {
     issuer: () => publicUrl,
     check: () => checkIssuer(publicUrl),
     keys: { find: () => undefined },
+    usedProofs: { take: async () => false },
     isRevoked: () => true,
     stands: async () => false,
     now: Date.now,

@@ -6,7 +6,7 @@ const PREFLIGHT = {
 }
 const EXPOSED = 'Mcp-Session-Id, WWW-Authenticate, X-Request-Id, Retry-After'
 const ALLOWED_ALWAYS =
-  'Authorization, Content-Type, Accept, Agent-Session, X-API-Key, Mcp-Session-Id, X-MCP-Session-Id, MCP-Protocol-Version, Mcp-Method, Mcp-Name, Last-Event-ID'
+  'Authorization, DPoP, Content-Type, Accept, Agent-Session, X-API-Key, Mcp-Session-Id, X-MCP-Session-Id, MCP-Protocol-Version, Mcp-Method, Mcp-Name, Last-Event-ID'
 
 /** The CORS headers of an answer to a page of this origin; undefined when it is none of ours. Never `*`, never credentials. */
 export function corsHeaders(

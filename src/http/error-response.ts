@@ -113,16 +113,23 @@ function challenge(
   code: 'missing_token' | 'invalid_token' | 'insufficient_scope',
   context: ChallengeContext,
 ): Answer {
-  const scope = error.detail.scopes?.join(' ')
-  const parameters = [
-    ...(code === 'missing_token' ? [] : [`error="${code}"`, `error_description="${quoted(error.message)}"`]),
+  const { scopes, dpop } = error.detail
+  const scope = scopes?.join(' ')
+  const where =
+    context.resourceMetadataUrl === undefined ? [] : [`resource_metadata="${quoted(context.resourceMetadataUrl)}"`]
+  const because = (name: string) => [`error="${name}"`, `error_description="${quoted(error.message)}"`]
+  const bearer = [
+    ...(code === 'missing_token' || dpop?.error !== undefined ? [] : because(code)),
     ...(scope ? [`scope="${quoted(scope)}"`] : []),
-    ...(context.resourceMetadataUrl === undefined
-      ? []
-      : [`resource_metadata="${quoted(context.resourceMetadataUrl)}"`]),
+    ...where,
   ]
+  const challenges = [scheme('Bearer', bearer)]
+  if (dpop !== undefined) {
+    const parameters = dpop.error === undefined ? [] : because(dpop.error)
+    challenges.push(scheme('DPoP', [...parameters, `algs="${dpop.algorithms.join(' ')}"`]))
+  }
   const body = {
-    error: code === 'insufficient_scope' ? code : 'invalid_token',
+    error: code === 'insufficient_scope' ? code : (dpop?.error ?? 'invalid_token'),
     error_description: error.message,
     message: error.message,
     code: code === 'insufficient_scope' ? 'INSUFFICIENT_SCOPE' : 'AUTHENTICATION_FAILED',
@@ -130,9 +137,13 @@ function challenge(
   }
   return {
     status: WIRE[code].status,
-    headers: { 'WWW-Authenticate': parameters.length > 0 ? `Bearer ${parameters.join(', ')}` : 'Bearer' },
+    headers: { 'WWW-Authenticate': challenges.join(', ') },
     body: JSON.stringify(body),
   }
+}
+
+function scheme(name: string, parameters: readonly string[]): string {
+  return parameters.length > 0 ? `${name} ${parameters.join(', ')}` : name
 }
 
 function rpcError(error: GatewayError, replyTo: ReplyTo | undefined): Answer {

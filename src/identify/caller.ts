@@ -17,11 +17,19 @@ export interface Caller {
   readonly issuedId?: string
   /** What an access token of our authorization server stands on. */
   readonly grant?: CallerGrant
+  /**
+   * Thumbprint of the key that the token is bound to (RFC 7800, `cnf`), which whoever shows it has to prove; empty when it is
+   * bound to what cannot be proved here. Undefined: whoever has the token may show it.
+   */
+  readonly boundTo?: string
+  /** A program that speaks for itself: there is no person behind it. Undefined: somebody may be. */
+  readonly isService?: true
 }
 
 /** Whatever of this is revoked ends the token. */
 export interface CallerGrant {
-  readonly grantId: string
+  /** Undefined: no person was asked, and the client is all that it stands on. */
+  readonly grantId: string | undefined
   readonly clientId: string
   readonly subject: string
   /** `iat`. */

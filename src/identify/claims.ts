@@ -61,7 +61,15 @@ export function callerOf(
     claims: Object.fromEntries(Object.entries(claims).filter(([name]) => !NOT_SHOWN.has(name))),
     expiresAtSeconds: typeof expiresAt === 'number' ? expiresAt : undefined,
   }
-  return { ok: true, caller }
+  const confirmation = member(claims, 'cnf')
+  return { ok: true, caller: confirmation === undefined ? caller : { ...caller, boundTo: thumbprintIn(confirmation) } }
+}
+
+/** RFC 9449 §6.1. */
+function thumbprintIn(confirmation: unknown): string {
+  const isObject = typeof confirmation === 'object' && confirmation !== null
+  const thumbprint = isObject && 'jkt' in confirmation ? confirmation.jkt : undefined
+  return typeof thumbprint === 'string' ? thumbprint : ''
 }
 
 function isOtherPurpose(purpose: unknown): boolean {

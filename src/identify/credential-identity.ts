@@ -3,7 +3,8 @@ import type { FailedAuthLimit } from '../limits/failed-auth.ts'
 import type { InboundAuthSettings } from '../workspaces/settings.ts'
 import { anonymous, type Caller, localCaller } from './caller.ts'
 import { chooseCredentials, isSamePerson, type Presented } from './choose-credentials.ts'
-import { findCredential, presentedCredentials } from './credential.ts'
+import { type CredentialHeaders, findBoundToken, findCredential, presentedCredentials } from './credential.ts'
+import { boundAsBearer, malformedBoundToken, requireProof } from './dpop-request.ts'
 import type { IdentifyRequest, Identity, IdentityOptions } from './identify.ts'
 import type { IssuedCredentials } from './issued.ts'
 import { type JwtFailure, jwtFailure, quoted } from './jwt-failure.ts'
@@ -21,6 +22,8 @@ import { type UserinfoVerifier, userinfoOf } from './userinfo.ts'
 export class CredentialIdentity implements Identity {
   readonly isOpenToAll = false
   readonly #options: IdentityOptions
+  /** Owns the results of bound tokens. */
+  readonly #holders = {}
   readonly #issued: IssuedCredentials | undefined
   readonly #oauth: OAuthCredentials | undefined
   /** Whether a second credential has to be good too. */
@@ -79,6 +82,10 @@ export class CredentialIdentity implements Identity {
       agentSession: request.header('agent-session'),
     }
     const credential = findCredential(headers)
+    if (credential.kind !== 'bearer' && this.#oauth !== undefined) {
+      const bound = findBoundToken(headers.authorization)
+      if (bound !== undefined) return this.#holderOf(bound, headers, request, workspaceId)
+    }
     if (credential.kind === 'none') {
       if (!credential.malformed && this.#options.allowsAnonymous === true) return anonymous
       if (!credential.malformed) throw new GatewayError('missing_token', 'No authorization header provided')
@@ -94,6 +101,32 @@ export class CredentialIdentity implements Identity {
       }
     }
     return this.#callerOf(credential, request.clientAddress, workspaceId)
+  }
+
+  /**
+   * `Authorization: DPoP`: the token counts with a proof of its key, which counts once (RFC 9449 §7.1). Results of bound tokens
+   * are remembered apart, so no cached Bearer can be one.
+   */
+  async #holderOf(
+    bound: { readonly token: string } | 'malformed',
+    { apiKey, agentSession }: CredentialHeaders,
+    request: IdentifyRequest,
+    workspaceId: string,
+  ): Promise<Caller> {
+    const oauth = this.#oauth
+    const isAlone = !this.#checksAll || (!apiKey?.trim() && !agentSession?.trim())
+    if (bound === 'malformed' || oauth === undefined || !isAlone) throw malformedBoundToken()
+    const { token } = bound
+    const { now, results, failedAuth } = this.#options
+    const key: ResultKey = { owner: this.#holders, workspaceId, token }
+    const known = results.find(key, now())
+    const isKnown = known !== undefined && (known.issuedId === undefined || oauth.isGood(known))
+    const holder = async () => {
+      const caller = isKnown ? known : await this.#verify(key)
+      await requireProof(request, token, caller, { publicUrl: oauth.issuer(), used: oauth.usedProofs, now: now() })
+      return caller
+    }
+    return failedAuth === undefined ? holder() : this.#within(failedAuth, request.clientAddress, holder)
   }
 
   /** The first decides who it is; the others must be good, and of the same person. */
@@ -119,7 +152,7 @@ export class CredentialIdentity implements Identity {
       if (known.kind !== 'oauth') return accepted(issued?.recheck(known, workspaceId) ?? UNKNOWN)
       if (this.#oauth?.isGood(known) === true) return known
     }
-    return failedAuth === undefined ? this.#verify(key) : this.#verifyWithin(failedAuth, key, address)
+    return failedAuth === undefined ? this.#verify(key) : this.#within(failedAuth, address, () => this.#verify(key))
   }
 
   isGood(caller: Caller, workspaceId: string): boolean {
@@ -144,11 +177,11 @@ export class CredentialIdentity implements Identity {
     return accepted(found)
   }
 
-  async #verifyWithin(limit: FailedAuthLimit, key: ResultKey, address: string): Promise<Caller> {
+  async #within(limit: FailedAuthLimit, address: string, identify: () => Promise<Caller>): Promise<Caller> {
     const { now } = this.#options
     limit.check(address, now())
     try {
-      return await this.#verify(key)
+      return await identify()
     } catch (error) {
       if (error instanceof GatewayError && error.code === 'invalid_token') limit.failed(address, now())
       throw error
@@ -156,32 +189,36 @@ export class CredentialIdentity implements Identity {
   }
 
   async #verify(key: ResultKey): Promise<Caller> {
+    const { caller, cacheTtlMs, atOnce = false } = await this.#verified(key)
+    // Before it is remembered: what was remembered as Bearer is not looked at again.
+    if (caller.boundTo !== undefined && key.owner !== this.#holders) throw boundAsBearer()
+    this.#remember(key, caller, cacheTtlMs, { atOnce })
+    return caller
+  }
+
+  async #verified(key: ResultKey): Promise<VerifiedCaller> {
     const token = readToken(key.token)
     if (this.#userinfo?.takes(token) === true) {
-      const caller = accepted(await this.#userinfo.verify(key.token, token))
-      this.#remember(key, caller, this.#userinfo.cacheTtlMs, { atOnce: true })
-      return caller
+      const { cacheTtlMs } = this.#userinfo
+      return { caller: accepted(await this.#userinfo.verify(key.token, token)), cacheTtlMs, atOnce: true }
     }
     if (!token.ok) throw refusal(token)
     const { target } = this.#options
     const oauth = this.#oauth
     if (oauth?.takes(token) === true && target !== undefined) {
-      const caller = accepted(await verifySafely(() => oauth.verify(token, target)))
-      this.#remember(key, caller, oauth.cacheTtlMs)
-      return caller
+      return { caller: accepted(await verifySafely(() => oauth.verify(token, target))), cacheTtlMs: oauth.cacheTtlMs }
     }
     const issued = this.#issued
     if (issued?.takes(token) === true) {
-      const caller = accepted(await verifySafely(() => issued.verify(token, key.workspaceId)))
-      this.#remember(key, caller, issued.cacheTtlMs)
-      return caller
+      return {
+        caller: accepted(await verifySafely(() => issued.verify(token, key.workspaceId))),
+        cacheTtlMs: issued.cacheTtlMs,
+      }
     }
     const issuer = member(token.claims, 'iss')
     const verifier = this.#verifierOf(issuer)
     if (verifier === undefined) throw refusal(jwtFailure('issuer', `the token says iss ${quoted(issuer)}`))
-    const caller = accepted(await verifySafely(() => verifier.verify(token)))
-    this.#remember(key, caller, verifier.cacheTtlMs)
-    return caller
+    return { caller: accepted(await verifySafely(() => verifier.verify(token))), cacheTtlMs: verifier.cacheTtlMs }
   }
 
   /** By the token's own word, which is only believed once this verifier has checked it. Never by trying all. */
@@ -199,6 +236,13 @@ export class CredentialIdentity implements Identity {
     // Where guesses are limited, a caller who was let in once must not be locked out by his neighbour (FEATURES A37).
     results.keep(key, caller, validUntil, { atOnce: atOnce || failedAuth !== undefined })
   }
+}
+
+interface VerifiedCaller {
+  readonly caller: Caller
+  /** How long it may be remembered, milliseconds. */
+  readonly cacheTtlMs: number
+  readonly atOnce?: boolean
 }
 
 function verifiersByIssuer(verifiers: readonly JwtVerifier[]): ReadonlyMap<string, JwtVerifier> {

@@ -38,6 +38,15 @@ export function findCredential(headers: CredentialHeaders): Credential {
   return { kind: 'none', malformed: authorization !== '' }
 }
 
+/** The token of `Authorization: DPoP` (RFC 9449 §7.1); `malformed`: the scheme without one token. Undefined: another scheme. */
+export function findBoundToken(
+  authorization: string | undefined,
+): { readonly token: string } | 'malformed' | undefined {
+  const [scheme = '', token = '', ...more] = authorization?.trim().split(/[ \t]+/) ?? []
+  if (scheme.toLowerCase() !== 'dpop') return undefined
+  return token === '' || token.includes(',') || more.length > 0 ? 'malformed' : { token }
+}
+
 /**
  * All credentials of a request, in the order in which they count; `malformed` when one of them cannot be used. For a workspace
  * where each has to be good.

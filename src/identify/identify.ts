@@ -33,7 +33,9 @@ export interface Identity {
   requiredScopes(caller: Caller): readonly string[]
 }
 
-export type IdentifyRequest = Pick<Exchange, 'header' | 'transport' | 'clientAddress'>
+/** Without method and path no proof of possession can be checked, so none counts. */
+export type IdentifyRequest = Pick<Exchange, 'header' | 'transport' | 'clientAddress'> &
+  Partial<Pick<Exchange, 'method' | 'path'>>
 
 export interface IdentityOptions {
   /** Milliseconds since the epoch. */

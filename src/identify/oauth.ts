@@ -2,6 +2,7 @@ import { compactVerify, errors } from 'jose'
 import { ACCESS_TOKEN_TYPE, SIGNING_ALGORITHM, type SigningKeys } from '../tokens/signing-keys.ts'
 import type { Caller, CallerGrant } from './caller.ts'
 import { callerOf, checkClaims } from './claims.ts'
+import type { UsedProofs } from './dpop-used.ts'
 import { jwtFailure, quoted } from './jwt-failure.ts'
 import type { Verified } from './jwt-verifier.ts'
 import { member, type UnverifiedToken } from './unverified-token.ts'
@@ -21,6 +22,8 @@ export interface OAuthCredentials {
   readonly issuer: () => string
   /** @throws GatewayError `config_invalid` when there can be no authorization server here. */
   check(): void
+  /** Proofs of possession that came before. */
+  readonly usedProofs: UsedProofs
   /** Whether the token says that it is one, by `iss`, `typ` and `client_id`. Nothing is verified. */
   takes(token: UnverifiedToken): boolean
   /** Who the token speaks for, when it is for this workspace and what it stands on was not taken back. */
@@ -33,9 +36,10 @@ export interface OAuthCredentialsOptions {
   readonly issuer: () => string
   readonly check: () => void
   readonly keys: Pick<SigningKeys, 'find'>
+  readonly usedProofs: UsedProofs
   /** Whether any of it was revoked. Asked at every call: no I/O. */
   readonly isRevoked: (grant: CallerGrant) => boolean
-  /** Whether the grant is still there, and its person may use workspaces of this account. */
+  /** Whether the grant is still there, or the client that it stands on, and its person may use workspaces of this account. */
   readonly stands: (grant: CallerGrant, accountId: string) => Promise<boolean>
   /** Milliseconds since the epoch. */
   readonly now: () => number
@@ -44,11 +48,12 @@ export interface OAuthCredentialsOptions {
 const CACHE_TTL_MS = 60_000
 
 export function createOAuthCredentials(options: OAuthCredentialsOptions): OAuthCredentials {
-  const { issuer, check, isRevoked } = options
+  const { issuer, check, isRevoked, usedProofs } = options
   return {
     cacheTtlMs: CACHE_TTL_MS,
     issuer,
     check,
+    usedProofs,
     takes: ({ header, claims }) => {
       const type = member(header, 'typ')
       const isAccessToken = typeof type === 'string' && type.toLowerCase() === ACCESS_TOKEN_TYPE
@@ -91,19 +96,26 @@ async function verifyAccessToken(
   const found = callerOf(claims, ['sub'])
   if (!found.ok) return found
   const grant = grantOf(claims, found.caller.subject)
-  if (grant === undefined) return jwtFailure('missing_claim', 'no grant_id, client_id or iat')
+  if (grant === undefined) return jwtFailure('missing_claim', 'no client_id or iat')
   // After the signature and not before: a stranger learns nothing of a grant.
   if (isRevoked(grant) || !(await stands(grant, accountId))) {
     return jwtFailure('revoked', `grant ${quoted(grant.grantId)} does not stand`)
   }
-  return { ok: true, caller: { ...found.caller, kind: 'oauth', issuedId: grant.grantId, grant } }
+  const caller: Caller = {
+    ...found.caller,
+    kind: 'oauth',
+    issuedId: grant.grantId ?? `client ${grant.clientId}`,
+    grant,
+  }
+  // RFC 9068 §2.2: without a person the client is the subject.
+  return { ok: true, caller: grant.subject === grant.clientId ? { ...caller, isService: true } : caller }
 }
 
 function grantOf(claims: UnverifiedToken['claims'], subject: string): CallerGrant | undefined {
   const grantId = member(claims, 'grant_id')
   const clientId = member(claims, 'client_id')
   const issuedAtSeconds = member(claims, 'iat')
-  if (typeof grantId !== 'string' || typeof clientId !== 'string' || typeof issuedAtSeconds !== 'number')
-    return undefined
+  if (grantId !== undefined && typeof grantId !== 'string') return undefined
+  if (typeof clientId !== 'string' || typeof issuedAtSeconds !== 'number') return undefined
   return { grantId, clientId, subject, issuedAtSeconds }
 }

@@ -4,6 +4,7 @@ import type { Egress } from '../egress/egress.ts'
 import { GatewayError, toGatewayError } from '../errors.ts'
 import { oauthErrorAnswer } from '../http/error-response.ts'
 import type { Answer, Exchange } from '../http/exchange.ts'
+import { KeySet } from '../identify/key-set.ts'
 import type { AuditEvent } from '../records/audit-event.ts'
 import { accessTokenRevocation } from './access-token-revocation.ts'
 import { registrationOf } from './client-policy.ts'
@@ -13,6 +14,9 @@ import type { ProviderKeys } from './external-key.ts'
 import { FederatedSignIn } from './federated-sign-in.ts'
 import type { SignInProvider } from './federation/sign-in-provider.ts'
 import { fetchThrough } from './fetch-through.ts'
+import { codeFormBody, codePageTarget } from './grants/device-flow.ts'
+import { KnownClients } from './grants/known-clients.ts'
+import type { VerifySubject } from './grants/subject-token.ts'
 import { type LimitedSurface, SurfaceLimits } from './limits.ts'
 import { type MetadataPath, metadataAt, publishedMetadata } from './metadata.ts'
 import { messagePage } from './pages/message-page.ts'
@@ -47,13 +51,14 @@ export interface AuthorizationServerOptions {
   readonly verifyAccessToken: VerifyAccessToken
   /** Writes to the audit. */
   readonly note: (event: AuditEvent) => Promise<void>
+  readonly verifySubject: VerifySubject
   readonly onServerError: (message: string) => void
   /** Milliseconds since the epoch. */
   readonly now: () => number
 }
 
 /** Headers of a request that the library may see. */
-const SEEN_HEADERS = ['authorization', 'content-type', 'accept', 'origin'] as const
+const SEEN_HEADERS = ['authorization', 'dpop', 'content-type', 'accept', 'origin'] as const
 
 /** Sets everything up. Loads the library: call it only where a workspace takes our tokens. */
 export async function openAuthorizationServer(options: AuthorizationServerOptions): Promise<AuthorizationServer> {
@@ -65,10 +70,18 @@ export async function openAuthorizationServer(options: AuthorizationServerOption
     adapter: storage.adapter('Client'),
   })
   const provider = createProvider(library, {
-    ...{ issuer: publicUrl, settings, resources, principals, pages },
+    ...{ issuer: publicUrl, settings, resources, principals, pages, now },
     keys: options.keys,
     adapter: (model) => (model === 'Client' ? clients.adapter : storage.adapter(model)),
-    fetch: fetchThrough(egress),
+    verifySubject: options.verifySubject,
+    enterprises: settings.enterpriseProviders.map((provider) => ({
+      settings: provider,
+      keys: new KeySet({ url: provider.jwksUrl, reach: 'operator', egress, now }),
+    })),
+    fetch: fetchThrough(
+      egress,
+      settings.clients.map(({ jwksUrl }) => jwksUrl),
+    ),
     onServerError: options.onServerError,
   })
   // Before everything else: what a request has changed is kept before its answer leaves.
@@ -82,6 +95,7 @@ export async function openAuthorizationServer(options: AuthorizationServerOption
   })
   return new AuthorizationServer({
     ...{ publicUrl, resources, provider, clients, cookies, pages, limits, units: storage.units },
+    hasDevices: new KnownClients(settings.clients).someHave('device_code'),
     ...{ connections, onRefused: options.onRefused, verifyAccessToken: options.verifyAccessToken },
     signIn: new SignIn({
       ...{ publicUrl, provider, settings, resources, principals, connections, clients, cookies, pages, federated },
@@ -106,6 +120,8 @@ interface Parts {
   readonly pages: Pages
   readonly limits: SurfaceLimits
   readonly units: SessionStorage['units']
+  /** Some client of the settings may connect devices. */
+  readonly hasDevices: boolean
   readonly onRefused: AuthorizationServerOptions['onRefused']
   readonly verifyAccessToken: VerifyAccessToken
   readonly connections: Connections
@@ -148,7 +164,7 @@ export class AuthorizationServer {
       }
       if (metadata !== undefined) return await this.#metadata(metadata)
       if (place === undefined) throw nothingHere()
-      this.#parts.limits.take(surfaceOf(place), exchange.clientAddress)
+      this.#parts.limits.take(surfaceOf(place, exchange.method), exchange.clientAddress)
       // All that a request changes is kept together, and a failure of the storage is told as one.
       return await this.#parts.units.serve(() => this.#serve(exchange, place))
     } catch (error) {
@@ -181,9 +197,30 @@ export class AuthorizationServer {
         return this.#revoke(exchange, route)
       case ROUTES.library.registration:
         return this.#register(exchange, route)
+      case ROUTES.library.device_authorization:
+      case ROUTES.library.code_verification:
+        return this.#device(exchange, { route, rest })
       default:
         return this.#run(exchange, route, { body: await exchange.readBody() })
     }
+  }
+
+  /** RFC 8628. Not there while no client of the settings has it. */
+  async #device(exchange: Exchange, { route, rest }: Place): Promise<Answer> {
+    const { publicUrl, resources, hasDevices, cookies, provider } = this.#parts
+    const isPost = exchange.method === 'POST'
+    if (!hasDevices || (rest !== undefined && isPost)) throw nothingHere()
+    if (rest !== undefined || (isPost && route === ROUTES.library.code_verification)) {
+      // The library fails where the session is gone in which the page was made.
+      const session = await provider.Session.find(cookies.sessionOf(exchange.header('cookie')) ?? '')
+      if (session === undefined)
+        throw new GatewayError('invalid_request', 'This page is too old. Enter the code again.')
+    }
+    if (rest !== undefined) return this.#run(exchange, `${route}/${rest}`, { uid: rest })
+    if (!isPost) return this.#run(exchange, codePageTarget(exchange.query))
+    const body = await exchange.readBody()
+    if (route === ROUTES.library.code_verification) return this.#run(exchange, route, { body: codeFormBody(body) })
+    return this.#run(exchange, route, { body: authorizeParameters(body, { publicUrl, resources }) })
   }
 
   /** The library proves the client; an access token is ended by its grant, and only by the client that it is of. */
@@ -194,9 +231,11 @@ export class AuthorizationServer {
     const answer = await this.#run(exchange, route, { body: ofAccessToken.body })
     if (answer.status !== 200) return answer
     const verified = await this.#parts.verifyAccessToken(ofAccessToken.token)
-    if (verified !== undefined && verified.clientId === ofAccessToken.clientId) {
-      await this.#parts.connections.end(verified.grantId)
-    }
+    if (verified === undefined || verified.clientId !== ofAccessToken.clientId) return answer
+    // It stands on nothing that is this client's to end (RFC 7009 §2.2.1).
+    if (verified.grantId === undefined)
+      return { status: 400, body: JSON.stringify({ error: 'unsupported_token_type' }) }
+    await this.#parts.connections.end(verified.grantId)
     return answer
   }
 
@@ -252,7 +291,9 @@ function nothingHere(): GatewayError {
   return new GatewayError('not_found', 'There is nothing at this address.')
 }
 
-function surfaceOf({ route, rest }: Place): LimitedSurface {
+function surfaceOf({ route, rest }: Place, method: string): LimitedSurface {
+  if (route === ROUTES.library.code_verification && method === 'POST') return 'deviceCode'
+  if (route === ROUTES.library.device_authorization) return 'authorize'
   if (route === ROUTES.library.registration) return 'register'
   if (route === ROUTES.library.token) return 'token'
   return route === ROUTES.library.authorization && rest === undefined ? 'authorize' : 'other'

@@ -5,9 +5,10 @@ const BYTES_MAX = 64_000
 
 /**
  * `fetch` for the library's own calls: client metadata documents and keys of clients, whose addresses strangers name. So they
- * go to public addresses only, checked at the dial; redirects are not followed (THREATS.md, T13).
+ * go to public addresses only, checked at the dial; redirects are not followed (THREATS.md, T13). What the operator wrote into
+ * the settings may be anywhere.
  */
-export function fetchThrough(egress: Egress) {
+export function fetchThrough(egress: Egress, ofOperator: readonly (string | undefined)[] = []) {
   return async (address: string | URL, { headers }: RequestInit): Promise<Response> => {
     const url = new URL(address)
     const response = await egress.send({
@@ -15,7 +16,7 @@ export function fetchThrough(egress: Egress) {
       origin: url.origin,
       path: url.pathname + url.search,
       headers: { accept: new Headers(headers).get('accept') ?? 'application/json', 'user-agent': 'gatehouse' },
-      reach: 'person',
+      reach: ofOperator.includes(String(address)) ? 'operator' : 'person',
       timeoutMs: TIMEOUT_MS,
       responseBytesMax: BYTES_MAX,
       calledAs: 'The client’s address',

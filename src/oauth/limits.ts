@@ -9,6 +9,8 @@ const PER_ADDRESS = {
   register: { max: 20, windowMs: MINUTE_MS },
   authorize: { max: 60, windowMs: MINUTE_MS },
   token: { max: 300, windowMs: MINUTE_MS },
+  // Codes of devices have 34 bits and live for ten minutes: nobody guesses one in so many tries (RFC 8628 §5.1).
+  deviceCode: { max: 30, windowMs: 10 * MINUTE_MS },
   other: { max: 300, windowMs: MINUTE_MS },
 } as const
 

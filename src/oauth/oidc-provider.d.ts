@@ -38,6 +38,7 @@ declare module 'oidc-provider' {
     readonly uid: string
     readonly jti: string
     accountId: string | undefined
+    readonly state?: { readonly secret?: string }
     authorizations: Record<string, { readonly grantId?: string; readonly sid?: string }> | undefined
     persist(): Promise<string>
     destroy(): Promise<void>
@@ -61,11 +62,18 @@ declare module 'oidc-provider' {
     readonly result: InteractionResult | undefined
     readonly route: string
     readonly provider: Provider
+    readonly deviceCode: DeviceCode | undefined
+  }
+
+  export interface DeviceCode {
+    /** Of the request that the device made. */
+    readonly params: Readonly<Record<string, unknown>>
   }
 
   export interface ProviderContext {
     readonly oidc: OIDCContext
     readonly req: IncomingMessage
+    readonly query?: Readonly<Record<string, unknown>>
     body: unknown
     type: string
     status: number
@@ -82,6 +90,17 @@ declare module 'oidc-provider' {
     get crv(): string
     keyObject(): KeyObject
     sign(data: Uint8Array): Promise<Uint8Array>
+  }
+
+  export interface ResourceServer {
+    identifier(): string
+  }
+
+  export interface AccessToken {
+    resourceServer: ResourceServer
+    readonly tokenType: string
+    setThumbprint(kind: 'jkt', thumbprint: string): void
+    save(): Promise<string>
   }
 
   export class Provider {
@@ -108,6 +127,14 @@ declare module 'oidc-provider' {
       findByUid(uid: string): Promise<Session | undefined>
     }
     readonly Interaction: { find(uid: string): Promise<Interaction | undefined> }
+    readonly AccessToken: new (
+      fields: Readonly<Record<string, unknown>>,
+    ) => AccessToken
+    readonly ResourceServer: new (
+      identifier: string,
+      fields: Readonly<Record<string, unknown>>,
+    ) => ResourceServer
+    readonly ReplayDetection: { unique(issuer: string, jti: string, expSeconds: number): Promise<boolean> }
   }
 
   class OIDCProviderError extends Error {
@@ -118,9 +145,12 @@ declare module 'oidc-provider' {
 
   export const errors: {
     readonly OIDCProviderError: typeof OIDCProviderError
+    readonly CustomOIDCProviderError: new (error: string, description: string) => OIDCProviderError
     readonly AccessDenied: new (description?: string, detail?: string) => OIDCProviderError
     readonly InvalidClientMetadata: new (description: string) => OIDCProviderError
+    readonly UnauthorizedClient: new (description?: string) => OIDCProviderError
     readonly InvalidTarget: new (description?: string) => OIDCProviderError
+    readonly InvalidClientAuth: new (detail: string) => OIDCProviderError
     readonly InvalidGrant: new (detail: string) => OIDCProviderError
   }
 

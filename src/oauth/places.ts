@@ -6,13 +6,16 @@ export interface Place {
   readonly rest: string | undefined
 }
 
-const WITH_REST: readonly string[] = [ROUTES.signIn, ROUTES.callback, ROUTES.library.authorization]
+const WITH_REST: readonly string[] = [
+  ...[ROUTES.signIn, ROUTES.callback, ROUTES.library.authorization, ROUTES.library.code_verification],
+]
 /** Routes that people see. */
 export const PAGES: ReadonlySet<string> = new Set([
   ROUTES.signIn,
   ROUTES.signOut,
   ROUTES.callback,
   ROUTES.library.authorization,
+  ROUTES.library.code_verification,
 ])
 
 /** What is behind this path; undefined: nothing of the authorization server. Its metadata is not among it. */
@@ -36,6 +39,8 @@ export const METHODS: Readonly<Record<string, readonly string[]>> = {
   [ROUTES.library.token]: ['POST'],
   [ROUTES.library.registration]: ['POST'],
   [ROUTES.library.revocation]: ['POST'],
+  [ROUTES.library.device_authorization]: ['POST'],
+  [ROUTES.library.code_verification]: [...READING, 'POST'],
   [ROUTES.library.userinfo]: [...READING, 'POST'],
   [ROUTES.signIn]: [...READING, 'POST'],
   [ROUTES.signOut]: [...READING, 'POST'],

@@ -78,7 +78,7 @@ export class Principals {
   /** The principal of an identity that a provider has just vouched for. It is kept under its id. */
   async ofIdentity(providerId: string, identity: Identity): Promise<Principal> {
     const { issuer, subject, email, name, isAllowed } = identity
-    const id = FEDERATED + sha256(JSON.stringify([issuer, subject])).slice(0, 32)
+    const id = federatedId(issuer, subject)
     const { adapter, ttlSeconds } = this.#options
     await adapter.upsert(id, { providerId, issuer, subject, email, name, isAllowed }, ttlSeconds)
     await this.#noteFor(email, id)
@@ -139,6 +139,11 @@ export class Principals {
       isAllowed,
     }
   }
+}
+
+/** The id of whoever an issuer calls so. */
+export function federatedId(issuer: string, subject: string): string {
+  return FEDERATED + sha256(JSON.stringify([issuer, subject])).slice(0, 32)
 }
 
 function ofPerson({ id, name, email, roles }: Person): Principal {

@@ -1,23 +1,29 @@
 import type * as Library from 'oidc-provider'
 import type { Provider, ProviderContext } from 'oidc-provider'
+import { PROOF_ALGORITHMS } from '../identify/dpop.ts'
 import type { ModelAdapter } from './adapter.ts'
 import { redirectProblem } from './client-policy.ts'
 import { FLOW_SECONDS, LIBRARY_COOKIES } from './cookies.ts'
 import { externalKey, type ProviderKeys } from './external-key.ts'
-import { EXTRA_GRANT_TYPES, registerGrants } from './grants/grants.ts'
+import { assertionChecker } from './grants/client-assertion.ts'
+import type { OAuthClientSettings } from './grants/client-settings.ts'
+import { DEVICE_CODE_SECONDS, deviceFlow } from './grants/device-flow.ts'
+import { GRANT_TYPE_OF } from './grants/grant-types.ts'
+import { claimsOfGrant } from './grants/issue-token.ts'
+import type { EnterpriseProvider } from './grants/jwt-bearer.ts'
+import { KnownClients } from './grants/known-clients.ts'
+import { registerGrants } from './grants/register-grants.ts'
+import type { VerifySubject } from './grants/subject-token.ts'
 import { badRequestPage } from './pages/message-page.ts'
 import type { Pages } from './pages/page.ts'
 import type { Principal, Principals } from './principals.ts'
 import { findResource, type OAuthResources } from './resources.ts'
 import { ROUTES } from './routes.ts'
-import type { OAuthClientSettings, OAuthSettings } from './settings.ts'
+import type { OAuthSettings } from './settings.ts'
 import { PERSON_SCOPES } from './workspace-scopes.ts'
 
-/** The grants of a client that does not say which it wants. */
-const USUAL_GRANTS = ['authorization_code', 'refresh_token'] as const
-
-/** The grants that clients can use. */
-export const GRANT_TYPES: readonly string[] = [...USUAL_GRANTS, ...EXTRA_GRANT_TYPES]
+/** The grants that every client can use. The others are for those of the settings (`grants/`). */
+export const GRANT_TYPES = ['authorization_code', 'refresh_token'] as const
 
 /** What was allowed is asked for again after so long. */
 export const GRANT_SECONDS = 365 * 86_400
@@ -36,8 +42,13 @@ export interface ProviderOptions {
   readonly pages: Pages
   /** How client metadata documents and keys of clients are fetched. */
   readonly fetch: (url: string | URL, options: RequestInit) => Promise<Response>
+  readonly enterprises: readonly EnterpriseProvider[]
+  /** How tokens are verified that clients exchange. */
+  readonly verifySubject: VerifySubject
   /** Told of what the library could not do: the error's own words, for the log. */
   readonly onServerError: (message: string) => void
+  /** Milliseconds since the epoch. */
+  readonly now: () => number
 }
 
 /** Sets the library up. `library` is what was imported. */
@@ -45,7 +56,12 @@ export function createProvider(library: typeof Library, options: ProviderOptions
   const provider = new library.Provider(options.issuer, configuration(library, options))
   // The only requests that it sees are those of `provider-exchange.ts`, whose forwarding headers we wrote ourselves.
   provider.proxy = true
-  registerGrants(provider)
+  registerGrants(provider, {
+    ...{ library, publicUrl: options.issuer, resources: options.resources, now: options.now },
+    clients: new KnownClients(options.settings.clients),
+    accessTokenTtlSeconds: options.settings.accessTokenTtlSeconds,
+    ...{ principals: options.principals, verifySubject: options.verifySubject, enterprises: options.enterprises },
+  })
   const tell = (_context: unknown, error: unknown) =>
     options.onServerError(error instanceof Error ? error.name : 'unknown')
   provider.on('server_error', tell)
@@ -62,12 +78,14 @@ function configuration(library: typeof Library, options: ProviderOptions): Recor
     clientDefaults: {
       // Without it a client would count as `web`: loopback ports and schemes such as cursor:// would be refused.
       application_type: 'native',
-      grant_types: [...USUAL_GRANTS],
+      grant_types: [...GRANT_TYPES],
       id_token_signed_response_alg: 'ES256',
       response_types: ['code'],
       token_endpoint_auth_method: 'client_secret_basic',
     },
+    enabledJWA: { dPoPSigningAlgValues: [...PROOF_ALGORITHMS] },
     clientAuthMethods: ['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt'],
+    assertJwtClientAuthClaimsAndHeader: assertionChecker(library, options.now),
     // Who may read answers is decided before the library is asked, as for every other surface.
     clientBasedCORS: () => true,
     cookies: { names: LIBRARY_COOKIES, keys: [] },
@@ -117,6 +135,7 @@ function provider(oidc: Library.OIDCContext): Provider {
 
 function features(library: typeof Library, options: ProviderOptions): Record<string, unknown> {
   const { registration } = options.settings
+  const clients = new KnownClients(options.settings.clients)
   return {
     devInteractions: { enabled: false },
     externalSigningSupport: { enabled: true, ack: 'experimental-01' },
@@ -130,14 +149,20 @@ function features(library: typeof Library, options: ProviderOptions): Record<str
     revocation: { enabled: true },
     rpInitiatedLogout: { enabled: false },
     pushedAuthorizationRequests: { enabled: false },
-    dPoP: { enabled: false },
+    deviceFlow: clients.someHave('device_code')
+      ? {
+          enabled: true,
+          ...deviceFlow({ publicUrl: options.issuer, pages: options.pages, resources: options.resources }),
+        }
+      : { enabled: false },
+    dPoP: { enabled: true },
     resourceIndicators: {
       enabled: true,
       // `request-parameters.ts` has put it in already; whoever refreshes without one gets what was granted.
       defaultResource: async (_context: unknown, _client: unknown, oneOf: unknown) => oneOf,
       useGrantedResource: async () => true,
       getResourceServerInfo: (context: ProviderContext, resource: string) =>
-        resourceServer(library, context, resource, options),
+        resourceServer(library, context, resource, { ...options, clients }),
     },
   }
 }
@@ -147,9 +172,11 @@ async function resourceServer(
   library: typeof Library,
   { oidc }: ProviderContext,
   resource: string,
-  { resources, principals, issuer, settings }: ProviderOptions,
+  { resources, principals, issuer, settings, clients }: ProviderOptions & { readonly clients: KnownClients },
 ): Promise<Record<string, unknown>> {
-  const { InvalidTarget, AccessDenied } = library.errors
+  const { InvalidTarget, AccessDenied, UnauthorizedClient } = library.errors
+  // A client may be a document that it wrote itself, and say there what it likes.
+  if (!clients.mayUse(oidc.client?.clientId ?? '', grantTypeOf(oidc))) throw new UnauthorizedClient()
   const found = findResource(resource, { resources, publicUrl: issuer })
   if (found === undefined) throw new InvalidTarget('there is no such workspace here')
   const personId = oidc.account?.accountId ?? oidc.session?.accountId
@@ -166,6 +193,11 @@ async function resourceServer(
     accessTokenTTL: settings.accessTokenTtlSeconds,
     jwt: { sign: { alg: 'ES256' } },
   }
+}
+
+/** The grant that a request is about; empty where it is for everybody. */
+function grantTypeOf({ route, params }: Library.OIDCContext): string {
+  return route === 'device_authorization' ? GRANT_TYPE_OF.device_code : String(params?.['grant_type'] ?? '')
 }
 
 /** Consent every time: the library would ask once a client and session (THREATS.md, T5). */
@@ -185,6 +217,7 @@ function lifetimes(settings: OAuthSettings): Record<string, unknown> {
   return {
     AccessToken: settings.accessTokenTtlSeconds,
     AuthorizationCode: CODE_SECONDS,
+    DeviceCode: DEVICE_CODE_SECONDS,
     RefreshToken: settings.refreshTokenTtlSeconds,
     IdToken: settings.accessTokenTtlSeconds,
     Interaction: FLOW_SECONDS,
@@ -193,14 +226,21 @@ function lifetimes(settings: OAuthSettings): Record<string, unknown> {
   }
 }
 
-function configuredClient({ id, name, secret, jwksUrl, redirectUris }: OAuthClientSettings): Record<string, unknown> {
-  const auth =
-    secret !== undefined
-      ? { client_secret: secret, token_endpoint_auth_method: 'client_secret_basic' }
-      : jwksUrl !== undefined
-        ? { jwks_uri: jwksUrl, token_endpoint_auth_method: 'private_key_jwt' }
-        : { token_endpoint_auth_method: 'none' }
-  return { client_id: id, client_name: name, redirect_uris: [...redirectUris], ...auth }
+function configuredClient(client: OAuthClientSettings): Record<string, unknown> {
+  const { id, name, redirectUris, grants } = client
+  return {
+    ...{ client_id: id, client_name: name, redirect_uris: [...redirectUris], ...proofOf(client) },
+    grant_types: grants.map((grant) => GRANT_TYPE_OF[grant]),
+    response_types: grants.includes('authorization_code') ? ['code'] : [],
+  }
+}
+
+/** How the client proves itself. A secret may stand in the header or in the body: the library takes either. */
+function proofOf({ secret, jwks, jwksUrl }: OAuthClientSettings): Record<string, unknown> {
+  if (secret !== undefined) return { client_secret: secret, token_endpoint_auth_method: 'client_secret_basic' }
+  if (jwks !== undefined) return { jwks, token_endpoint_auth_method: 'private_key_jwt' }
+  if (jwksUrl !== undefined) return { jwks_uri: jwksUrl, token_endpoint_auth_method: 'private_key_jwt' }
+  return { token_endpoint_auth_method: 'none' }
 }
 
 /** The account as the library wants it. Claims are those of the scopes that were granted. */
@@ -216,5 +256,6 @@ export function personClaims({ name, email, isEmailVerified }: Principal): Recor
 /** By `grant_id` a token dies with what was allowed; rules may look at the e-mail. */
 async function tokenClaims(token: { grantId?: string; accountId?: string }, principals: Principals) {
   const principal = token.accountId === undefined ? undefined : await principals.find(token.accountId)
-  return { grant_id: token.grantId, ...(principal === undefined ? {} : personClaims(principal)) }
+  const ofPerson = principal === undefined ? {} : personClaims(principal)
+  return { ...ofPerson, ...claimsOfGrant(token), grant_id: token.grantId }
 }

@@ -5,6 +5,8 @@ export interface ProtectedResource {
   readonly name: string
   /** Issuers that can be asked for a token. */
   readonly authorizationServers: readonly string[]
+  /** Of DPoP proofs; empty: tokens cannot be bound to keys here (RFC 9449 §10). */
+  readonly proofAlgorithms?: readonly string[]
   /** What a client asks for that was told of nothing closer. Default: none. */
   readonly scopes?: readonly string[]
 }
@@ -17,11 +19,13 @@ export function resourceMetadata({
   name,
   authorizationServers,
   scopes = [],
+  proofAlgorithms = [],
 }: ProtectedResource): Record<string, unknown> {
   return {
     resource,
     ...(authorizationServers.length > 0 ? { authorization_servers: authorizationServers } : {}),
     ...(scopes.length > 0 ? { scopes_supported: scopes } : {}),
+    ...(proofAlgorithms.length > 0 ? { dpop_signing_alg_values_supported: proofAlgorithms } : {}),
     bearer_methods_supported: ['header'],
     resource_name: name,
   }

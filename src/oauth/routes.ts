@@ -10,6 +10,9 @@ export const ROUTES = {
     registration: '/register',
     revocation: '/oauth/revoke',
     userinfo: '/oauth/userinfo',
+    // Where a device asks for a code, and where its person enters it (RFC 8628).
+    device_authorization: '/oauth/device-authorization',
+    code_verification: '/oauth/device',
     jwks: '/.well-known/jwks.json',
     // Not for anybody: the library always has one.
     end_session: '/oauth/end-session',

@@ -1,23 +1,12 @@
 import { z } from 'zod'
 import { signInProvidersSettings } from './federation/settings.ts'
+import { oauthClientSettings } from './grants/client-settings.ts'
+import { enterpriseProviderSettings } from './grants/enterprise-settings.ts'
 import { readableOn } from './pages/contrast.ts'
 import { sessionStorageSettings } from './session-storage-settings.ts'
 
 const seconds = (min: number, max: number) => z.number().int().min(min).max(max)
 const httpsUrl = z.url({ protocol: /^https$/ })
-
-/** A client that the operator knows: it is not marked as unverified, and it neither expires nor counts. */
-export const oauthClientSettings = z
-  .strictObject({
-    id: z.string().regex(/^[\x21-\x7e]{1,200}$/, 'plain characters without spaces, at most 200'),
-    name: z.string().min(1).max(100).describe('What people read when they are asked.'),
-    secret: z.string().min(32).max(500).optional().describe('For confidential clients, at least 32 characters.'),
-    jwksUrl: httpsUrl.optional().describe('Keys of a client that signs its assertions (private_key_jwt).'),
-    redirectUris: z.array(z.string().min(1).max(2000)).min(1).max(50).describe('Where answers may go, exactly.'),
-  })
-  .refine(({ secret, jwksUrl }) => secret === undefined || jwksUrl === undefined, {
-    message: 'give secret or jwksUrl, not both',
-  })
 
 export const brandingSettings = z.strictObject({
   name: z.string().trim().min(1).max(60).default('Gatehouse').describe('What people sign in to.'),
@@ -51,6 +40,14 @@ export const oauthSettings = z.strictObject({
     .default(true)
     .describe('Signing out ends the access that was given in that session.'),
   clients: z.array(oauthClientSettings).max(1_000).default([]).describe('Clients that need not register.'),
+  enterpriseProviders: z
+    .array(enterpriseProviderSettings)
+    .max(100)
+    .default([])
+    .refine((providers) => new Set(providers.map(({ issuer }) => issuer)).size === providers.length, {
+      message: 'two have the same issuer',
+    })
+    .describe('Identity providers of enterprises, that say which of their people use which workspaces (SEP-990).'),
   registration: registrationSettings.prefault({}),
   accessTokenTtlSeconds: seconds(60, 86_400).default(3_600).describe('Life of an access token.'),
   refreshTokenTtlSeconds: seconds(3_600, 31_536_000).default(604_800).describe('Life of a refresh token, unused.'),
@@ -60,5 +57,4 @@ export const oauthSettings = z.strictObject({
 })
 
 export type OAuthSettings = z.output<typeof oauthSettings>
-export type OAuthClientSettings = z.output<typeof oauthClientSettings>
 export type BrandingSettings = z.output<typeof brandingSettings>

@@ -9,7 +9,10 @@ export interface VerifiedAccessToken {
   readonly subject: string
   readonly scopes: ReadonlySet<string>
   readonly clientId: string
-  readonly grantId: string
+  /** The consent that it stands on, if it is of this very client. */
+  readonly grantId: string | undefined
+  /** It counts with a proof of a key only. */
+  readonly isBound: boolean
 }
 
 /** Who an access token speaks for (OpenID Connect Core §5.3), as far as its scopes go. */
@@ -28,7 +31,8 @@ export class UserInfo {
     if (token === undefined) throw new GatewayError('missing_token', 'No authorization header provided')
     const verified = await this.#verify(token)
     const principal = verified === undefined ? undefined : await this.#principals.find(verified.subject)
-    if (verified === undefined || principal === undefined) {
+    // Nobody asks for a proof of possession here, so a token that needs one is of no use.
+    if (verified === undefined || verified.isBound || principal === undefined) {
       throw new GatewayError('invalid_token', 'The access token is not valid here.')
     }
     const { scopes } = verified

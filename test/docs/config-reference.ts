@@ -2,8 +2,10 @@ import { z } from 'zod'
 import { securityLoggingSettings, securityWebhookSettings } from '../../src/config/security-logging.ts'
 import { AUTH_NAMES, configSchema, OPTION_NAMES } from '../../src/config.ts'
 import { githubSettings, googleSettings, microsoftSettings, oidcSettings } from '../../src/oauth/federation/settings.ts'
+import { oauthClientSettings } from '../../src/oauth/grants/client-settings.ts'
+import { enterpriseProviderSettings } from '../../src/oauth/grants/enterprise-settings.ts'
 import { redisSettings, sessionStorageSettings } from '../../src/oauth/session-storage-settings.ts'
-import { brandingSettings, oauthClientSettings, oauthSettings, registrationSettings } from '../../src/oauth/settings.ts'
+import { brandingSettings, oauthSettings, registrationSettings } from '../../src/oauth/settings.ts'
 import { accessSettings, ruleSettings } from '../../src/workspaces/access-settings.ts'
 import {
   devSettings,
@@ -49,6 +51,9 @@ export function configReference(): string {
     '### `oauth.clients`: a list of these',
     '',
     table(['key', 'default', 'meaning'], rows(oauthClientSettings)),
+    '### `oauth.enterpriseProviders`: a list of these',
+    '',
+    table(['key', 'default', 'meaning'], rows(enterpriseProviderSettings)),
     '### `oauth.branding`',
     '',
     table(['key', 'default', 'meaning'], rows(brandingSettings)),

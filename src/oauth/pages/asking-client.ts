@@ -7,6 +7,7 @@ export interface AskingClient {
   readonly isKnown: boolean
   /** Of a client that is a metadata document: the host that vouches for it. */
   readonly documentHost: string | undefined
+  /** Empty: the answer waits for a device, which asks for it (RFC 8628). */
   readonly redirectUri: string
 }
 
@@ -17,6 +18,7 @@ export function nameOf({ name }: AskingClient): string {
 
 /** Where the answer goes, in words: the host, or the scheme by which a program on this machine is opened. */
 export function destinationOf(redirectUri: string): string {
+  if (redirectUri === '') return 'the device that shows the code'
   const url = URL.parse(redirectUri)
   if (url === null) return 'an unknown place'
   if (url.protocol !== 'http:' && url.protocol !== 'https:') return `a program on this device (${url.protocol}//)`
