@@ -2,6 +2,7 @@ import { globSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { run } from 'node:test'
 import { spec } from 'node:test/reporters'
+import { setUp } from './set-up.ts'
 
 /**
  * Runs every test, in parallel, one process a file; or with `--attacks` those of test/attacks. Other arguments are files.
