@@ -18,8 +18,14 @@ const patterns = attacks ? ['test/attacks/**/*.test.ts'] : ['src/**/*.test.ts', 
 const files = named.length > 0 ? named : patterns.flatMap((pattern) => globSync(pattern)).sort()
 
 process.stdout.write(
-  `${files.length} test files on Node ${process.versions.node}. What they need comes with npm ci, Redis and Chromium from Debian where they run as root; two also ask the npm registry (the package, sixty real API descriptions).\n`,
+  `${files.length} test files on Node ${process.versions.node}. What they need comes with npm ci, but for Redis and Chromium: they are looked for, and installed on Debian as root. Two files also ask the npm registry (the package, sixty real API descriptions).
+`,
 )
+if (named.length === 0)
+  setUp((line) =>
+    process.stdout.write(`${line}
+`),
+  )
 const startedAt = performance.now()
 const durations = new Map<string, number>()
 const leftOut: string[] = []
