@@ -24,6 +24,7 @@ suite('a real browser, over TLS,', { skip: missing ?? false }, () => {
 
   async function open(url: string): Promise<Page & AsyncDisposable> {
     const context = await browser.newContext({ ignoreHTTPSErrors: true })
+    context.setDefaultTimeout(10_000)
     const page = await context.newPage()
     await page.goto(url)
     return Object.assign(page, { [Symbol.asyncDispose]: () => context.close() })

@@ -30,6 +30,7 @@ suite('the sign-in and consent pages in a real browser', { skip: missing ?? fals
   /** A new browser of somebody at the sign-in page; what the browser complains of is kept. */
   async function open(options: BrowserContextOptions = {}, app = APP): Promise<Page & AsyncDisposable> {
     const context = await browser.newContext({ ignoreHTTPSErrors: true, ...options })
+    context.setDefaultTimeout(10_000)
     const page = await context.newPage()
     page.on('console', (message) => {
       if (!STATUS.test(message.text())) complaints.push(`${message.type()}: ${message.text()}`)
