@@ -111,6 +111,8 @@ suite('a program with credentials of its own', () => {
     assert.equal(refusalIn(refused), '400 invalid_target')
     const { access_token } = givenIn(await askToken(stand, { ...GRANT, resource: other }, basic('robot')))
     assert.equal(await statusWith(other, bearer(access_token)), 200)
+    await restartWith(stand, [{ ...only, grants: ['token_exchange'] }])
+    assert.equal(await statusWith(other, bearer(access_token)), 401)
     await restartWith(stand, [PERSONAL])
     assert.equal(await statusWith(other, bearer(access_token)), 401)
   })

@@ -57,6 +57,8 @@ suite('a token that is bound to a key (RFC 9449)', () => {
     }
     for (let call = 0; call < 3; call += 1) assert.equal((await ask(tokens.access_token)).status, 200)
     assert.equal(await statusWith(stand.endpoint, bearer(tokens.access_token)), 401)
+    const userinfo = await send('GET', client.server.userinfo_endpoint ?? '', { headers: bearer(tokens.access_token) })
+    assert.equal(userinfo.status, 401)
     const refresh = { grant_type: 'refresh_token', refresh_token: tokens.refresh_token ?? '' }
     assert.equal(refusalIn(await client.token(refresh)), '400 invalid_grant')
     const again = await oauth.refreshTokenGrantRequest(

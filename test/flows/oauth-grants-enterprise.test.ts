@@ -116,6 +116,7 @@ suite('an assertion is refused', () => {
     { name: 'without an end', claims: { exp: undefined } },
     { name: 'that lives for long', claims: { exp: seconds() + 86_400 } },
     { name: 'of the future', claims: { iat: seconds() + 3_600 } },
+    { name: 'of the future, that is good already', claims: { iat: seconds() + 3_600, nbf: seconds() } },
     { name: 'without a beginning', claims: { iat: undefined } },
     { name: 'that is not good yet', claims: { nbf: seconds() + 3_600 } },
     { name: 'without a jti', claims: { jti: undefined } },
@@ -136,6 +137,20 @@ suite('an assertion is refused', () => {
       assert.equal(refusalIn(answered), `400 ${error}`, answered.text)
     })
   }
+
+  test('for a member whose e-mail is of a domain that is not the enterprise’s', async () => {
+    await using it = await startStand()
+    const { stand, idp } = it
+    for (const email of ['olga@example.org', 'olga@evil.example.com']) {
+      await stand.addPerson(email)
+      const answered = await askToken(
+        stand,
+        form(await idp.assertion(stand.endpoint, { claims: { email } })),
+        basic('desk'),
+      )
+      assert.equal(refusalIn(answered), '400 invalid_grant', answered.text)
+    }
+  })
 
   test('that somebody else signed, that was changed, or that is none', async () => {
     await using it = await startStand()

@@ -3,13 +3,14 @@ import { suite, test } from 'node:test'
 import { decodeJwt } from 'jose'
 import * as oauth from 'oauth4webapi'
 import { type TestCallers, testCallers } from '../../src/testing/callers.ts'
+import { makeDpopKey } from '../../src/testing/dpop-key.ts'
 import { workspaceSettings } from '../../src/workspaces/settings.ts'
 import { workspacePath } from '../../src/workspaces/workspace.ts'
 import { accepted, callerWith } from './accounts.ts'
 import { textAt } from './http.ts'
-import { insecure, StrictClient } from './oauth-client.ts'
+import { insecure, REDIRECT, StrictClient } from './oauth-client.ts'
 import { askToken, basic, bearer, givenIn, refusalIn, SECRET, serverOf, statusWith } from './oauth-grants-stand.ts'
-import { ADA, mcpClient, type OAuthStand, PASSWORD, startOAuthStand } from './oauth-stand.ts'
+import { ADA, Browser, mcpClient, type OAuthStand, PASSWORD, signInAndAllow, startOAuthStand } from './oauth-stand.ts'
 
 const TYPE = 'urn:ietf:params:oauth:grant-type:token-exchange'
 const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token'
@@ -18,6 +19,8 @@ const BROKER = {
   scopes: ['mcp', 'refunds:read'],
 }
 const NARROW = { ...BROKER, id: 'narrow', scopes: ['mcp'] }
+/** May have what only administrators have, for people who are administrators. */
+const CHIEF = { ...BROKER, id: 'chief', scopes: ['mcp', 'refunds:read', 'admin'] }
 const ROBOT = { ...BROKER, id: 'robot', grants: ['client_credentials'] }
 
 interface Stand extends AsyncDisposable {
@@ -29,7 +32,7 @@ interface Stand extends AsyncDisposable {
 }
 
 async function startStand(oauthSettings: Readonly<Record<string, unknown>> = {}): Promise<Stand> {
-  const stand = await startOAuthStand({ oauth: { clients: [BROKER, NARROW, ROBOT], ...oauthSettings } })
+  const stand = await startOAuthStand({ oauth: { clients: [BROKER, NARROW, CHIEF, ROBOT], ...oauthSettings } })
   const callers = testCallers({ requiredScopes: ['refunds:read'] })
   const other = await stand.addWorkspace('Other', { auth: { authType: 'both', jwt: callers.auth.jwt } })
   const client = await StrictClient.register(stand)
@@ -105,6 +108,7 @@ suite('a client that may exchange tokens', () => {
     assert.notEqual(claims.sub, ada)
     assert.equal(claims['email'], undefined)
     assert.equal(await statusWith(other, bearer(got.access_token)), 200)
+    assert.equal(givenIn(await askToken(stand, form(jwt, other), basic('chief'))).scope, 'mcp refunds:read')
     const again = form(got.access_token, stand.endpoint)
     assert.equal(refusalIn(await askToken(stand, again, basic('broker'))), '400 invalid_request')
   })
@@ -196,6 +200,22 @@ suite('a token exchange is refused', () => {
     const elsewhere = await callers.token({ scope })
     // The first workspace does not take that issuer.
     const refused = await askToken(stand, form(elsewhere, stand.endpoint), basic('broker'))
+    assert.equal(refusalIn(refused), '400 invalid_request')
+  })
+
+  test('of a token that is bound to the key of somebody else', async () => {
+    await using it = await startStand()
+    const { stand, other, client } = it
+    const { url, verifier } = await client.request()
+    const back = await signInAndAllow(new Browser(stand.gateway.url), url)
+    const dpop = await (await makeDpopKey()).proof('POST', `${stand.gateway.url}/oauth/token`)
+    const redeemed = {
+      ...{ grant_type: 'authorization_code', client_id: client.client.client_id, redirect_uri: REDIRECT },
+      ...{ code: back.searchParams.get('code') ?? '', code_verifier: verifier },
+    }
+    const bound = givenIn(await askToken(stand, redeemed, { dpop }))
+    assert.equal(bound.token_type, 'DPoP')
+    const refused = await askToken(stand, form(bound.access_token, other), basic('broker'))
     assert.equal(refusalIn(refused), '400 invalid_request')
   })
 

@@ -27,6 +27,9 @@ export async function startReplicas(oauth: Readonly<Record<string, unknown>>): P
   const stand = parts.use(await startOAuthStand({ oauth: { ...oauth, sessionStorage }, config }))
   const folder = await mkdtemp(join(tmpdir(), 'gatehouse-replica-'))
   parts.defer(() => rm(folder, { recursive: true, force: true }))
+  // The signing key is made when the server is first asked for anything.
+  const metadata = await fetch(`${new URL(stand.gateway.running.url).origin}/.well-known/oauth-authorization-server`)
+  await metadata.body?.cancel()
   // The store of the second is a copy of the first's, taken while nobody writes.
   await stand.gateway.running.stop()
   await cp(stand.gateway.folder, folder, { recursive: true })
