@@ -21,6 +21,15 @@ interface Rule {
   readonly condition: Condition
 }
 
+/** A tool with the rules that concern it: worked out at its first call. A server behind us may be asked for any name. */
+interface RuledTool {
+  readonly concerned: readonly Rule[]
+  readonly tool: RuleTool
+}
+
+const KNOWN_TOOLS_MAX = 5_000
+const KNOWN_NAME_MAX = 200
+
 /**
  * Compiles rules. They narrow what the other settings let through: a `deny` that holds denies, and where there are `allow`s
  * for a tool, one of them must hold. A rule that fails counts against the caller. Without arguments a rule that needs them
@@ -36,13 +45,28 @@ export function compileRules(
   const known: FactsKnown = { annotations: annotationsOf !== undefined }
   const rules = settings.map((one, index) => compileRule(one, index, known))
   const callers = new WeakMap<Caller, RuleCaller>()
+  const tools = new Map<string, RuledTool>()
+
+  function ruled(name: string): RuledTool {
+    const before = tools.get(name)
+    if (before !== undefined) return before
+    const concerned = rules.filter(({ concerns }) => concerns(name))
+    const made = { concerned, tool: new RuleTool(name, annotationsOf?.(name) ?? {}) }
+    if (tools.size >= KNOWN_TOOLS_MAX) tools.clear()
+    if (name.length <= KNOWN_NAME_MAX) tools.set(name, made)
+    return made
+  }
+
   return {
-    refusalOf(caller, tool, args) {
-      const concerned = rules.filter(({ concerns }) => concerns(tool))
+    refusalOf(caller, name, args) {
+      const { concerned, tool } = ruled(name)
       if (concerned.length === 0) return undefined
-      const known = callers.get(caller) ?? new RuleCaller(caller)
-      callers.set(caller, known)
-      return refusalBy(concerned, { caller: known, tool: new RuleTool(tool, annotationsOf?.(tool) ?? {}) }, args)
+      let known = callers.get(caller)
+      if (known === undefined) {
+        known = new RuleCaller(caller)
+        callers.set(caller, known)
+      }
+      return refusalBy(concerned, { caller: known, tool }, args)
     },
   }
 }

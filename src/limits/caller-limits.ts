@@ -72,18 +72,52 @@ export function compileCallerLimits(settings: CallerLimitSettings): CheckLimits 
   if (!settings.enabled || !saysAnything(settings)) return undefined
   const counter = new WindowCounter({ windowMs })
   const limitOfTool = new Map(Object.entries(tools))
+  const known = new WeakMap<CountedCaller, CountedNames>()
   const take = (what: string, name: string, max: number | undefined, now: number) => {
-    if (max !== undefined) pass(counter.take(`${what}${name}`, max, now), what)
+    if (max !== undefined) pass(counter.take(name, max, now), what)
+  }
+  const namesOf = (caller: CountedCaller, address: string): CountedNames => {
+    // Callers without a name are told apart by their address.
+    if (caller.kind === 'anonymous') return countedNames([address])
+    const before = known.get(caller)
+    if (before !== undefined) return before
+    const names = countedNames([caller.issuer, caller.subject])
+    known.set(caller, names)
+    return names
   }
   return ({ caller, address, tool, now }) => {
     const allowance = allowanceOf(caller, settings)
-    const name = nameOf(caller, address)
-    take('requests from this address', address, maxRequestsPerAddress, now)
-    take('requests', name, allowance.maxRequests, now)
+    const names = namesOf(caller, address)
+    if (maxRequestsPerAddress !== undefined) {
+      take('requests from this address', `address ${address}`, maxRequestsPerAddress, now)
+    }
+    take('requests', names.requests, allowance.maxRequests, now)
     if (tool === undefined) return
-    take('tool calls', name, allowance.maxToolCalls, now)
+    take('tool calls', names.toolCalls, allowance.maxToolCalls, now)
     const ofTool = limitOfTool.get(tool)
-    if (ofTool !== undefined) take('calls of this tool', JSON.stringify([tool, name]), ofTool, now)
+    if (ofTool !== undefined) take('calls of this tool', names.ofTool(tool), ofTool, now)
+  }
+}
+
+/** What a caller is counted under. Whoever comes back is the same object, and making these costs more than counting. */
+interface CountedNames {
+  readonly requests: string
+  readonly toolCalls: string
+  /** Only for tools that have a limit: those are few. */
+  ofTool(tool: string): string
+}
+
+function countedNames(who: readonly string[]): CountedNames {
+  const name = JSON.stringify(who)
+  const tools = new Map<string, string>()
+  return {
+    requests: `requests ${name}`,
+    toolCalls: `tool calls ${name}`,
+    ofTool(tool) {
+      const counted = tools.get(tool) ?? `tool ${JSON.stringify([tool, name])}`
+      tools.set(tool, counted)
+      return counted
+    },
   }
 }
 
@@ -100,11 +134,6 @@ function allowanceOf(caller: CountedCaller, settings: CallerLimitSettings): Allo
     maxRequests: tier?.maxRequests ?? settings.maxRequests,
     maxToolCalls: tier?.maxToolCalls ?? settings.maxToolCalls,
   }
-}
-
-/** Callers without a name are told apart by their address. */
-function nameOf({ kind, issuer, subject }: CountedCaller, address: string): string {
-  return kind === 'anonymous' ? JSON.stringify([address]) : JSON.stringify([issuer, subject])
 }
 
 function pass(taken: Taken, what: string): void {
