@@ -1,6 +1,6 @@
 import { GatewayError } from '../errors.ts'
 import type { Caller } from '../identify/caller.ts'
-import { checkScopes } from './scopes.ts'
+import { checkScopes, insufficientScope } from './scopes.ts'
 import { type AskedTool, decideTool, type Terms } from './tool-rules.ts'
 
 /** What a message asks for, as far as access is concerned. */
@@ -61,8 +61,7 @@ function authorizeTool(caller: Caller, asked: AskedTool, terms: Terms): void {
     case 'missing_token':
       throw missingToken()
     case 'insufficient_scope':
-      checkScopes(caller, decision.scopes)
-      return
+      throw insufficientScope(decision.scopes, caller)
     case 'forbidden':
       // Not a word about the rule: it may tell of others. No challenge either, since no other token would help (RFC 6750 §3.1).
       throw new GatewayError('forbidden', 'You are not allowed to call this tool.', { cause: decision.why })

@@ -13,10 +13,13 @@ export function missingScopes(required: readonly string[], caller: Pick<Caller, 
  * exactly these next (RFC 6750 §3.1).
  */
 export function checkScopes(caller: Pick<Caller, 'scopes'>, required: readonly string[]): void {
-  const missing = missingScopes(required, caller)
-  if (missing.length === 0) return
-  const cause = new Error(`missing: ${missing.join(' ')}`)
-  throw new GatewayError('insufficient_scope', 'The token lacks a scope that this call needs.', {
+  if (missingScopes(required, caller).length > 0) throw insufficientScope(required, caller)
+}
+
+/** The refusal of a caller who lacks some of these. */
+export function insufficientScope(required: readonly string[], caller: Pick<Caller, 'scopes'>): GatewayError {
+  const cause = new Error(`missing: ${missingScopes(required, caller).join(' ')}`)
+  return new GatewayError('insufficient_scope', 'The token lacks a scope that this call needs.', {
     scopes: required,
     cause,
   })

@@ -65,9 +65,20 @@ function decide(caller: Caller, name: string, terms: Terms, isStranger: boolean)
   }
   if (isOpenToAll || caller.kind === 'local' || rules.isPublic(name)) return ALLOWED
   if (isStranger) return { allowed: false, reason: 'missing_token' }
-  const scopes = scopesOfCall(caller, required, rules.scopesOf?.(name))
-  if (scopes.every((scope) => caller.scopes.has(scope))) return ALLOWED
-  return { allowed: false, reason: 'insufficient_scope', scopes }
+  const ofTool = rules.scopesOf?.(name)
+  if (hasScopes(caller, required, ofTool)) return ALLOWED
+  return { allowed: false, reason: 'insufficient_scope', scopes: scopesOfCall(caller, required, ofTool) }
+}
+
+function hasScopes(
+  { scopes }: Pick<Caller, 'scopes'>,
+  required: readonly string[],
+  ofTool: ToolScopeSettings | undefined,
+): boolean {
+  const isHeld = (scope: string) => scopes.has(scope)
+  if (!required.every(isHeld)) return false
+  if (ofTool === undefined) return true
+  return ofTool.allOf.every(isHeld) && (ofTool.anyOf.length === 0 || ofTool.anyOf.some(isHeld))
 }
 
 /**
