@@ -90,7 +90,7 @@ export async function openAuthorizationServer(options: AuthorizationServerOption
   const connections = new Connections(storage.grants, storage.adapter('Connection'))
   const limits = new SurfaceLimits(now)
   const federated = new FederatedSignIn({
-    ...{ publicUrl, principals, cookies, providers: options.providers },
+    ...{ publicUrl, principals, cookies, providers: options.providers, plainCallback: settings.plainCallback },
     adapter: storage.adapter('SignInAway'),
   })
   return new AuthorizationServer({

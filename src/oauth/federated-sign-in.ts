@@ -16,6 +16,8 @@ const away = z.object({ uid: z.string(), memory: signInMemory })
 export interface FederatedSignInOptions {
   readonly publicUrl: string
   readonly providers: readonly SignInProvider[]
+  /** `id` of the one whose address has no id in it. Never two: it keeps their answers apart (RFC 9700 §4.4.2.2). */
+  readonly plainCallback: string | undefined
   /** Keeps who is away at a provider, under the model `SignInAway`. */
   readonly adapter: ModelAdapter
   readonly principals: Principals
@@ -74,6 +76,8 @@ export class FederatedSignIn {
   }
 
   #redirectUri({ id }: SignInProvider): string {
-    return `${this.#options.publicUrl}${ROUTES.callback}/${id}`
+    const { publicUrl, plainCallback } = this.#options
+    const callback = `${publicUrl}${ROUTES.callback}`
+    return id === plainCallback ? callback : `${callback}/${id}`
   }
 }

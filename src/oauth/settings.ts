@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { signInProvidersSettings } from './federation/settings.ts'
+import { providerIdOf, signInProvidersSettings } from './federation/settings.ts'
 import { oauthClientSettings } from './grants/client-settings.ts'
 import { enterpriseProviderSettings } from './grants/enterprise-settings.ts'
 import { readableOn } from './pages/contrast.ts'
@@ -27,9 +27,12 @@ export const registrationSettings = z.strictObject({
   idleSeconds: seconds(3_600, 315_360_000).default(7_776_000).describe('Life of a client after its last use.'),
 })
 
-/** The authorization server (seed 003, `oauth`). Loaded only when a workspace has `authType` `oauth` or `both`. */
-export const oauthSettings = z.strictObject({
+const settings = z.strictObject({
   providers: signInProvidersSettings.default([]),
+  plainCallback: z
+    .string()
+    .optional()
+    .describe('`id` of the provider that sends people back to /oauth/callback, as it was told for another program.'),
   adminUsers: z
     .array(z.email().transform((email) => email.toLowerCase()))
     .max(10_000)
@@ -55,6 +58,13 @@ export const oauthSettings = z.strictObject({
   sessionStorage: sessionStorageSettings.prefault({}).describe('Where sessions are kept.'),
   sessionStorePath: z.string().min(1).optional().describe('Folder of the sessions of type file. Default: dataDir.'),
 })
+
+/** The authorization server (seed 003, `oauth`). Loaded only when a workspace has `authType` `oauth` or `both`. */
+export const oauthSettings = settings.refine(
+  ({ plainCallback, providers }) =>
+    plainCallback === undefined || providers.some((provider) => providerIdOf(provider) === plainCallback),
+  { path: ['plainCallback'], message: 'there is no such provider' },
+)
 
 export type OAuthSettings = z.output<typeof oauthSettings>
 export type BrandingSettings = z.output<typeof brandingSettings>

@@ -19,7 +19,8 @@ async function startFederated(allow: unknown, oauth: Readonly<Record<string, unk
     await startIdentityProvider({
       clients: [
         {
-          ...{ client_id: 'gatehouse', client_secret: SECRET, redirect_uris: [`${gatewayUrl}/oauth/callback/company`] },
+          ...{ client_id: 'gatehouse', client_secret: SECRET },
+          redirect_uris: [`${gatewayUrl}/oauth/callback/company`, `${gatewayUrl}/oauth/callback`],
           ...{ grant_types: ['authorization_code'], response_types: ['code'] },
         },
       ],
@@ -48,7 +49,7 @@ async function freeUrl(): Promise<string> {
 async function throughProvider(stand: OAuthStand, browser: Browser, url: string) {
   const page = pageOf(await browser.open(url))
   const away = leftOf(await browser.submit(page, 'provider'))
-  const back = await followUntil(away.href, `${stand.gateway.url}/oauth/callback/`)
+  const back = await followUntil(away.href, `${stand.gateway.url}/oauth/callback`)
   return { back, page: pageOf(await browser.open(back)) }
 }
 
@@ -70,6 +71,18 @@ suite('signing in at a provider (C4)', () => {
     assert.notEqual(claims.sub, 'person-1')
     const called = await mcpClient(stand.endpoint, { authorization: `Bearer ${tokens.accessToken}` }).call('listOrders')
     assert.equal(called.isError, false)
+  })
+
+  test('one provider may send people back to /oauth/callback, where another program was told so', async () => {
+    await using it = await startFederated({ domains: ['example.com'] }, { plainCallback: 'company' })
+    const client = await StrictClient.register(it.stand)
+    const browser = new Browser(it.stand.gateway.url)
+    const { back, page } = await throughProvider(it.stand, browser, (await client.request()).url)
+    assert.equal(new URL(back).pathname, '/oauth/callback')
+    assert.match(page.html, /ada@example\.com/)
+    await assert.rejects(startFederated({ domains: ['example.com'] }, { plainCallback: 'google' }), {
+      message: /plainCallback: there is no such provider/,
+    })
   })
 
   test('who is neither allowed nor a member stays outside; a member is let in by the verified e-mail', async () => {
