@@ -83,17 +83,18 @@ function compileRule({ effect, tools, when }: RuleSettings, index: number, known
 }
 
 function refusalBy(rules: readonly Rule[], who: Omit<Facts, 'args'>, args: CallArguments): string | undefined {
-  const allows: { readonly number: number; readonly held: Held }[] = []
+  let isAllowed = false
+  const unheld: string[] = []
   for (const { number, effect, condition } of rules) {
     const held = evaluate(condition, who, args)
-    if (effect === 'allow') allows.push({ number, held })
-    else if (held.kind === 'true') return `rule ${number} denies`
+    if (effect === 'allow') {
+      if (held.kind === 'true' || held.kind === 'unknown') isAllowed = true
+      else unheld.push(held.kind === 'failed' ? `${number} failed: ${held.code}` : `${number}`)
+    } else if (held.kind === 'true') return `rule ${number} denies`
     else if (held.kind === 'failed') return `rule ${number} failed: ${held.code}`
   }
-  if (allows.length === 0 || allows.some(({ held: { kind } }) => kind === 'true' || kind === 'unknown'))
-    return undefined
-  const reasons = allows.map(({ number, held }) => (held.kind === 'failed' ? `${number} failed: ${held.code}` : number))
-  return `no rule allows it (${reasons.join(', ')})`
+  // Without an `allow` for the tool there is none that would have to hold.
+  return isAllowed || unheld.length === 0 ? undefined : `no rule allows it (${unheld.join(', ')})`
 }
 
 function evaluate(condition: Condition, who: Omit<Facts, 'args'>, args: CallArguments): Held {

@@ -45,10 +45,17 @@ export function createSecurityLog({ level, sinks, alerts, now }: SecurityLogOpti
     for (const sink of sinks) sink.take(event)
   }
 
+  /** Callers come in bursts, and this is asked at every call. */
+  let latest: Pick<RecordLine, 'workspaceId' | 'issuer' | 'subject'> & { readonly until: number } = { until: 0 }
+
   function isNews({ workspaceId, issuer, subject }: RecordLine, at: number): boolean {
+    const isLatest = latest.subject === subject && latest.issuer === issuer && latest.workspaceId === workspaceId
+    if (isLatest && at < latest.until) return false
     const caller = `${workspaceId}\n${issuer}\n${subject}`
     const last = seen.get(caller)
-    if (last !== undefined && at - last < SEEN_MS) return false
+    const isKnown = last !== undefined && at - last < SEEN_MS
+    latest = { workspaceId, issuer, subject, until: (isKnown ? last : at) + SEEN_MS }
+    if (isKnown) return false
     if (seen.size >= SEEN_CALLERS_MAX) seen.clear()
     seen.set(caller, at)
     return true
