@@ -29,7 +29,10 @@ export const jwtIssuerSettings = z
       .default(['userId', 'sub'])
       .describe('The first of these claims that is present is the user id.'),
     requiredScopes: z.array(z.string().min(1)).default([]).describe('Every call needs all of these.'),
-    cacheResults: z.boolean().default(true).describe('Remember the result of a verification.'),
+    cacheResults: z
+      .boolean()
+      .default(true)
+      .describe('Remember the result of a verification, from a token’s second time on.'),
     cacheTtlMs: z
       .number()
       .int()
