@@ -32,6 +32,20 @@ suite('an access token', () => {
     assert.equal(await statusOf(stand.endpoint, accessToken), 200)
   })
 
+  test('whose claims or signature somebody has changed is refused (A28)', async () => {
+    await using stand = await startOAuthStand()
+    const client = await StrictClient.register(stand)
+    const { accessToken } = await client.connect({ scope: 'mcp' })
+    const [header = '', payload = '', signature = ''] = accessToken.split('.')
+    const more = { ...decodeJwt(accessToken), scope: 'mcp refunds:read admin' }
+    const changed = Buffer.from(JSON.stringify(more)).toString('base64url')
+    const other = `${signature.startsWith('A') ? 'B' : 'A'}${signature.slice(1)}`
+    for (const forged of [`${header}.${changed}.${signature}`, `${header}.${payload}.${other}`]) {
+      assert.equal(await statusOf(stand.endpoint, forged), 401)
+    }
+    assert.equal(await statusOf(stand.endpoint, accessToken), 200)
+  })
+
   test('is for the workspace whatever name the client was given for it', async () => {
     await using stand = await startOAuthStand()
     const client = await StrictClient.register(stand)
