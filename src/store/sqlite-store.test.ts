@@ -37,6 +37,13 @@ storeContract('SQLite', async () => {
   }
 })
 
+/** The nice value of every thread of this process: proc(5), the 19th field of `stat`. */
+async function threadPriorities(): Promise<readonly number[]> {
+  const threads = await readdir('/proc/self/task')
+  const stats = await Promise.all(threads.map((thread) => readFile(`/proc/self/task/${thread}/stat`, 'utf8')))
+  return stats.map((stat) => Number(stat.replace(/^.*\) /, '').split(' ')[16]))
+}
+
 function refusal(words: RegExp): (error: unknown) => boolean {
   return (error) => {
     assert.ok(error instanceof GatewayError)
@@ -47,6 +54,17 @@ function refusal(words: RegExp): (error: unknown) => boolean {
 }
 
 suite('openSqliteStore', () => {
+  const onLinux = { skip: process.platform === 'linux' ? false : 'only Linux has a priority for each thread' }
+  test('works on a thread that steps back for the calls', onLinux, async () => {
+    await using temporary = await temporaryFolder()
+    const lowered = async () => (await threadPriorities()).filter((nice) => nice > 0).length
+    const before = await lowered()
+    const store = await openSqliteStore({ folder: temporary.folder })
+    const after = await lowered()
+    await store.close()
+    assert.equal(after - before, 1)
+  })
+
   test('makes the folder with mode 700 and every file with 600, whatever the umask', async () => {
     await using temporary = await temporaryFolder()
     const folder = join(temporary.folder, 'new', 'data')

