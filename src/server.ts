@@ -5,6 +5,8 @@ import type { GatewayOptions } from './app/foundation.ts'
 import { assembleProtect, type Protected } from './app/protect.ts'
 import { type Config, isLoopback } from './config.ts'
 import { GatewayError } from './errors.ts'
+import { AnswerBatch } from './http/answer-batch.ts'
+import { BodyRequest } from './http/body-request.ts'
 import { createReadForwarded } from './http/client-address.ts'
 import { Connections } from './http/connections.ts'
 import { corsHeaders } from './http/cors.ts'
@@ -82,6 +84,7 @@ interface Door {
 
 async function openDoor(gateway: Gateway, config: Config, now: () => number): Promise<Door> {
   const server = createServer({
+    IncomingMessage: BodyRequest,
     // A client that is slow to send is cut off by Node itself with 408.
     requestTimeout: config.requestTimeoutMs,
     headersTimeout: Math.min(HEADERS_MS, config.requestTimeoutMs),
@@ -112,13 +115,14 @@ function listener(server: Server, gateway: Gateway, { config, connections, now }
         ? undefined
         : createReadForwarded(config.trustProxy, { printsOrigin: config.publicUrl === undefined }),
     now,
+    batch: new AnswerBatch(),
     answerHeaders: (request: IncomingMessage) => {
       const cors = corsHeaders(request.headers.origin, gateway.hostRules())
       // The last answer on this connection: kept alive, it would hold up the stop until it is cut off.
       return server.listening ? cors : { ...cors, Connection: 'close' }
     },
   }
-  return (request: IncomingMessage, response: ServerResponse) => {
+  return (request: BodyRequest, response: ServerResponse) => {
     const exchange = new HttpExchange(request, response, options)
     connections.carries(request.socket, exchange)
     const failed = (error: unknown) => {

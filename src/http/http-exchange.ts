@@ -4,6 +4,8 @@ import { randomId } from '../crypto/random.ts'
 import { Cancellation, type CancelSignal } from '../egress/cancel-signal.ts'
 import type { HeaderSet } from '../egress/merge-headers.ts'
 import { GatewayError } from '../errors.ts'
+import type { AnswerBatch, ReadyAnswer } from './answer-batch.ts'
+import type { BodyRequest } from './body-request.ts'
 import type { Forwarded, ReadForwarded } from './client-address.ts'
 import type { Answer, Exchange, ReplyTo } from './exchange.ts'
 import { messagesOn } from './message-stream.ts'
@@ -16,6 +18,8 @@ export interface ExchangeOptions {
   readonly bodyBytesMax: number
   /** Milliseconds since the epoch. */
   readonly now: () => number
+  /** Of the listener: who makes answers in the same turn of the loop writes them with it. */
+  readonly batch: AnswerBatch
   /** Undefined: no proxy is trusted. */
   readonly readForwarded?: ReadForwarded | undefined
   /** Headers that every answer to this request carries (CORS). */
@@ -38,14 +42,14 @@ export function nextRequestId(): string {
 }
 
 /** The exchange over Node's own request and response. Nothing is computed before it is asked for. */
-export class HttpExchange implements Exchange {
+export class HttpExchange implements Exchange, ReadyAnswer {
   readonly transport = 'http'
   readonly requestId = nextRequestId()
   readonly startedAt: number
   readonly path: string
   readonly query: string
   replyTo: ReplyTo | undefined
-  readonly #request: IncomingMessage
+  readonly #request: BodyRequest
   readonly #response: ServerResponse
   readonly #options: ExchangeOptions
   #cancellation: Cancellation | undefined
@@ -55,10 +59,12 @@ export class HttpExchange implements Exchange {
   #rejectBody: ((error: GatewayError) => void) | undefined
   /** The answer, where it is a stream of events. */
   #events: ResponseEvents | undefined
+  /** Waits for the end of the turn. */
+  #readyBody: string | undefined
   /** Another exchange's stream, on which this one is answered. */
   #answerStream: EventSink | undefined
 
-  constructor(request: IncomingMessage, response: ServerResponse, options: ExchangeOptions) {
+  constructor(request: BodyRequest, response: ServerResponse, options: ExchangeOptions) {
     this.#request = request
     this.#response = response
     this.#options = options
@@ -144,25 +150,15 @@ export class HttpExchange implements Exchange {
     // Who left before the body was asked for: no event comes any more, so nothing would end the wait below.
     if (request.destroyed) return Promise.reject(gone())
     return new Promise((resolve, reject) => {
-      const chunks: Buffer[] = []
-      let bytes = 0
       // Told by the connection: listeners for `error` and `close` on each request would cost more than reading it.
       this.#rejectBody = reject
-      request.on('data', (chunk: Buffer) => {
-        bytes += chunk.length
-        if (bytes > limit) {
-          request.removeAllListeners('data')
-          reject(tooLarge(limit))
-          return
-        }
-        chunks.push(chunk)
-      })
-      request.on('end', () => {
-        this.#rejectBody = undefined
-        const [first] = chunks
-        const body = chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks, bytes)
-        if (isUtf8(body)) resolve(body.toString('utf8'))
-        else reject(new GatewayError('parse_error', 'Parse error: the body is not UTF-8.'))
+      request.readWhole(limit, {
+        whole: (body) => {
+          this.#rejectBody = undefined
+          if (isUtf8(body)) resolve(body.toString('utf8'))
+          else reject(new GatewayError('parse_error', 'Parse error: the body is not UTF-8.'))
+        },
+        tooLarge: () => reject(tooLarge(limit)),
       })
     })
   }
@@ -220,12 +216,21 @@ export class HttpExchange implements Exchange {
     const headers = this.#head(answer)
     if (answer.body === undefined) {
       if (answer.status !== 204 && answer.status !== 304) headers.push('Content-Length', 0)
-      response.writeHead(answer.status, headers).end()
+      response.writeHead(answer.status, headers)
+      this.#options.batch.add(this)
       return
     }
     headers.push('Content-Type', answer.contentType ?? 'application/json')
     headers.push('Content-Length', Buffer.byteLength(answer.body))
-    response.writeHead(answer.status, headers).end(answer.body)
+    response.writeHead(answer.status, headers)
+    this.#readyBody = answer.body
+    this.#options.batch.add(this)
+  }
+
+  /** Writes the answer, whose head stands already. */
+  write(): void {
+    this.#response.end(this.#readyBody)
+    this.#readyBody = undefined
   }
 
   #head(answer: Pick<Answer, 'status' | 'headers' | 'cookies'>): (string | number)[] {

@@ -1,5 +1,7 @@
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
+import { AnswerBatch } from './answer-batch.ts'
+import { BodyRequest } from './body-request.ts'
 import { Connections } from './connections.ts'
 import type { Exchange } from './exchange.ts'
 import { HttpExchange } from './http-exchange.ts'
@@ -23,8 +25,10 @@ export async function serveExchanges(
   { bodyBytesMax = 1024, answerHeaders = () => undefined }: TestServerOptions = {},
 ): Promise<TestServer> {
   let connections = 0
-  const server = createServer({ joinDuplicateHeaders: true, keepAliveTimeout: 60_000 }, (request, response) => {
-    const exchange = new HttpExchange(request, response, { bodyBytesMax, now: () => 1_000, answerHeaders })
+  const batch = new AnswerBatch()
+  const settings = { IncomingMessage: BodyRequest, joinDuplicateHeaders: true, keepAliveTimeout: 60_000 }
+  const server = createServer(settings, (request, response) => {
+    const exchange = new HttpExchange(request, response, { bodyBytesMax, now: () => 1_000, answerHeaders, batch })
     followed.carries(request.socket, exchange)
     handle(exchange)
   })
