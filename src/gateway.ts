@@ -60,7 +60,7 @@ export interface Stages<Workspace> {
   note(record: RecordInProgress, what: Noted<Workspace>): void
   resolve(exchange: Exchange): Workspace
   identify(exchange: Exchange, workspace: Workspace): Caller | Promise<Caller>
-  readMessage(exchange: Exchange, workspace: Workspace): Promise<Message>
+  readMessage(exchange: Exchange, workspace: Workspace): Message | Promise<Message>
   findSession(exchange: Exchange, message: Message, caller: Caller, workspace: Workspace): FoundSession | undefined
   limit(exchange: Exchange, caller: Caller, workspace: Workspace, message: Message): void
   authorize(caller: Caller, workspace: Workspace, message: Message): void

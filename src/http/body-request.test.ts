@@ -15,7 +15,7 @@ async function withHeldReader(context: { after(close: () => void): void }, bodyB
     async (exchange) => {
       arrived.resolve(exchange)
       await mayRead.promise
-      await exchange.readBody().then(
+      await readBody(exchange).then(
         (body) => exchange.send({ status: 200, body: `"${body.length} ${body.slice(0, 1)}"` }),
         (error: unknown) => {
           const code = error instanceof GatewayError ? error.code : 'defect'
@@ -26,6 +26,10 @@ async function withHeldReader(context: { after(close: () => void): void }, bodyB
     { bodyBytesMax },
   )
   return { server, arrived: arrived.promise, letItRead: mayRead.resolve }
+}
+
+async function readBody(exchange: Exchange): Promise<string> {
+  return exchange.readBody()
 }
 
 function post(client: RawClient, length: number): void {

@@ -25,21 +25,29 @@ export class BodyRequest extends IncomingMessage {
   #reader: BodyReader | undefined
   #isRefused = false
 
-  /** Gives the whole body, of at most so many bytes; at once, when it is here already. To be called once. */
+  /** The whole body, when all of it has come and it is no longer than that. It is given once. */
+  takeWhole(bytesMax: number): Buffer | undefined {
+    if (!this.readableEnded || this.#bytes > bytesMax) return undefined
+    // Node's own mark of `_read`, without which it would read what is left of the body.
+    this._read(0)
+    return this.#joined()
+  }
+
+  /** Gives the whole body, of at most so many bytes, to the reader when it has come. To be called once. */
   readWhole(bytesMax: number, reader: BodyReader): void {
     this.#reader = reader
     this.#bytesMax = bytesMax
-    // Node's own `_read`: somebody wants the body, so reading from the connection goes on where it was stopped.
+    // Somebody wants the body: reading from the connection goes on where it was stopped.
     this._read(0)
     if (this.#bytes > bytesMax) this.#refuse()
-    else if (this.readableEnded) this.#deliver()
   }
 
   /** Called by Node's parser with each piece, and with null after the last. False stops reading from the connection. */
   override push(part: Buffer | null): boolean {
     if (part === null) {
       this.readableEnded = true
-      this.#deliver()
+      const reader = this.#leave()
+      reader?.whole(this.#joined())
       return true
     }
     if (this.#isRefused) return true
@@ -51,22 +59,23 @@ export class BodyRequest extends IncomingMessage {
     return true
   }
 
-  #deliver(): void {
+  #joined(): Buffer {
     const parts = this.#parts
     const [first] = parts
-    this.#take()?.whole(parts.length === 1 && first !== undefined ? first : Buffer.concat(parts, this.#bytes))
+    this.#parts = []
+    return parts.length === 1 && first !== undefined ? first : Buffer.concat(parts, this.#bytes)
   }
 
   #refuse(): void {
     this.#isRefused = true
-    this.#take()?.tooLarge()
+    this.#parts = []
+    this.#leave()?.tooLarge()
   }
 
-  /** The reader, who is told once. Without one the body stays. */
-  #take(): BodyReader | undefined {
+  /** The reader, who is told once. */
+  #leave(): BodyReader | undefined {
     const reader = this.#reader
     this.#reader = undefined
-    if (reader !== undefined) this.#parts = []
     return reader
   }
 }

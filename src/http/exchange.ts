@@ -40,11 +40,11 @@ export interface Exchange {
   /** All headers whose name begins so; names in lower case. */
   headersNamed(prefix: string): HeaderSet
   /**
-   * The whole body as text. Read once; asked again, it is the same text.
+   * The whole body as text; at once, without a promise, when it has come already. Read once; asked again, it is the same text.
    *
-   * @throws GatewayError `payload_too_large`, `request_timeout`, `cancelled`, or `parse_error` when it is not UTF-8.
+   * @throws (or rejects with) GatewayError `payload_too_large`, `request_timeout`, `cancelled`, or `parse_error` when it is not UTF-8.
    */
-  readBody(): Promise<string>
+  readBody(): string | Promise<string>
   /** Sends the answer. A second call is ignored: the first answer stands. */
   send(answer: Answer): void
   /** Answers with events, 200 with these headers. A second answer of either kind goes nowhere. */

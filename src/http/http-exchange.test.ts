@@ -15,6 +15,10 @@ async function echo(exchange: Exchange): Promise<void> {
   }
 }
 
+async function readBody(exchange: Exchange): Promise<string> {
+  return exchange.readBody()
+}
+
 async function post(
   url: string,
   body: string | Uint8Array<ArrayBuffer> | ReadableStream,
@@ -133,7 +137,7 @@ suite('an HTTP exchange whose client goes away', () => {
     const aborted = Promise.withResolvers<boolean>()
     const server = await serveExchanges(context, async (exchange) => {
       arrived.resolve()
-      await exchange.readBody().catch(() => undefined) // Ends when the connection does.
+      await readBody(exchange).catch(() => undefined) // Ends when the connection does.
       setImmediate(() => aborted.resolve(exchange.signal.aborted))
     })
     const client = new RawClient(server)
@@ -146,7 +150,7 @@ suite('an HTTP exchange whose client goes away', () => {
   test('says cancelled while its body is read', async (context) => {
     const code = Promise.withResolvers<unknown>()
     const server = await serveExchanges(context, (exchange) => {
-      exchange.readBody().catch((error: unknown) => code.resolve(error))
+      readBody(exchange).catch((error: unknown) => code.resolve(error))
       started.resolve()
     })
     const started = Promise.withResolvers<void>()
@@ -171,7 +175,7 @@ suite('an HTTP exchange whose client goes away', () => {
         )
         arrived.resolve()
         await left // As long as a key set may take to fetch.
-        exchange.readBody().then(outcome.resolve, outcome.resolve)
+        readBody(exchange).then(outcome.resolve, outcome.resolve)
       })
       const client = new RawClient(server)
       client.write('POST / HTTP/1.1', 'Host: a', `Content-Length: ${length}`, '', '{}')

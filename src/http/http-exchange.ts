@@ -54,7 +54,7 @@ export class HttpExchange implements Exchange, ReadyAnswer {
   readonly #options: ExchangeOptions
   #cancellation: Cancellation | undefined
   #status: number | undefined
-  #body: Promise<string> | undefined
+  #body: string | Promise<string> | undefined
   /** Set while the body is being read. */
   #rejectBody: ((error: GatewayError) => void) | undefined
   /** The answer, where it is a stream of events. */
@@ -137,30 +137,25 @@ export class HttpExchange implements Exchange, ReadyAnswer {
     return named
   }
 
-  readBody(): Promise<string> {
+  readBody(): string | Promise<string> {
     this.#body ??= this.#read()
     return this.#body
   }
 
-  #read(): Promise<string> {
+  #read(): string | Promise<string> {
     const request = this.#request
     const limit = this.#options.bodyBytesMax
     const declared = Number(request.headers['content-length'] ?? 0)
-    if (declared > limit) return Promise.reject(tooLarge(limit))
+    if (declared > limit) throw tooLarge(limit)
     // Who left before the body was asked for: no event comes any more, so nothing would end the wait below.
-    if (request.destroyed) return Promise.reject(gone())
-    return new Promise((resolve, reject) => {
+    if (request.destroyed) throw gone()
+    const here = request.takeWhole(limit)
+    if (here !== undefined) return textOf(here)
+    return new Promise<Buffer>((resolve, reject) => {
       // Told by the connection: listeners for `error` and `close` on each request would cost more than reading it.
       this.#rejectBody = reject
-      request.readWhole(limit, {
-        whole: (body) => {
-          this.#rejectBody = undefined
-          if (isUtf8(body)) resolve(body.toString('utf8'))
-          else reject(new GatewayError('parse_error', 'Parse error: the body is not UTF-8.'))
-        },
-        tooLarge: () => reject(tooLarge(limit)),
-      })
-    })
+      request.readWhole(limit, { whole: resolve, tooLarge: () => reject(tooLarge(limit)) })
+    }).then(textOf)
   }
 
   send(answer: Answer): void {
@@ -253,6 +248,11 @@ function append(headers: (string | number)[], more: Readonly<Record<string, stri
 /** RFC 9112 §6: a request has a body when one of these headers says so. Node tells `complete` only after its first event. */
 function hasBody({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0'
+}
+
+function textOf(body: Buffer): string {
+  if (isUtf8(body)) return body.toString('utf8')
+  throw new GatewayError('parse_error', 'Parse error: the body is not UTF-8.')
 }
 
 function gone(): GatewayError {

@@ -42,7 +42,7 @@ export class StdioExchange implements Exchange {
     return {}
   }
 
-  async readBody(): Promise<string> {
+  readBody(): string {
     return this.#line
   }
 

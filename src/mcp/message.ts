@@ -49,14 +49,19 @@ const OURS_ONLY: ReadingRules = { anyRevision: false }
  * Reads the one message of an exchange and decides its era: `_meta` with a protocol version is 2026-07-28 or later; a POST
  * without it, `initialize`, GET and DELETE are the older era. Sets `exchange.replyTo` as soon as the id is known.
  *
- * @throws GatewayError with the code that its era assigns: wrong HTTP method, media type, JSON, envelope, header, version.
+ * At once, when the body is here already. @throws (or rejects with) GatewayError with the code that its era assigns: wrong HTTP method, media type, JSON, envelope, header, version.
  */
-export async function readMessage(exchange: Exchange, rules: ReadingRules = OURS_ONLY): Promise<Message> {
+export function readMessage(exchange: Exchange, rules: ReadingRules = OURS_ONLY): Message | Promise<Message> {
   if (exchange.method === 'DELETE') return endOfSession(exchange)
   if (exchange.method === 'GET') return wishToListen(exchange)
   if (exchange.method !== 'POST') throw methodNotAllowed('Method not allowed: send messages by POST.')
   if (exchange.transport === 'http') checkMediaTypes(exchange)
-  const parsed = parseRpcMessage(await exchange.readBody())
+  const body = exchange.readBody()
+  return typeof body === 'string' ? messageOf(body, exchange, rules) : body.then((it) => messageOf(it, exchange, rules))
+}
+
+function messageOf(body: string, exchange: Exchange, rules: ReadingRules): Message {
+  const parsed = parseRpcMessage(body)
   const sessionId = exchange.header('mcp-session-id')
   if (parsed.kind === 'response') return { kind: 'response', sessionId }
   const era = decideEra(parsed, exchange)
@@ -157,11 +162,13 @@ function endOfSession(exchange: Exchange): Message {
 
 function checkMediaTypes(exchange: Exchange): void {
   const contentType = exchange.header('content-type') ?? ''
-  if (!/^application\/json\s*(;|$)/i.test(contentType)) {
+  if (contentType !== 'application/json' && !/^application\/json\s*(;|$)/i.test(contentType)) {
     throw new GatewayError('unsupported_media_type', 'Unsupported Media Type: Content-Type must be application/json.')
   }
   // The revisions ask clients to accept both JSON and event streams; the seeds' curls send `*/*`, and all but streams is JSON.
   const accept = exchange.header('accept')
+  // What the official clients send, word for word.
+  if (accept === 'application/json, text/event-stream') return
   if (accept === undefined || /(^|[\s,])(application\/json|application\/\*|\*\/\*)\s*(;|,|$)/i.test(accept)) return
   throw new GatewayError('not_acceptable', 'Not Acceptable: Client must accept application/json.')
 }

@@ -1,5 +1,6 @@
 import { STATUS_CODES } from 'node:http'
 import type { OutgoingResponse } from '../egress/egress.ts'
+import type { HeaderSet } from '../egress/merge-headers.ts'
 import { GatewayError } from '../errors.ts'
 import { mcpErrorAnswer } from '../http/error-response.ts'
 import type { Exchange } from '../http/exchange.ts'
@@ -93,16 +94,18 @@ function follow(relay: EventRelay): Pick<McpServerCall, 'signal' | 'streamTo'> {
   return { signal: relay.signal, streamTo: (head, flow) => relay.start(head, flow) }
 }
 
-async function requestOf({
-  exchange,
-  message,
-  session,
-}: Passage): Promise<Pick<McpServerCall, 'method' | 'headers' | 'body'>> {
+type ServerRequest = Pick<McpServerCall, 'method' | 'headers' | 'body'>
+
+function requestOf({ exchange, message, session }: Passage): ServerRequest | Promise<ServerRequest> {
   const upstreamId = session?.upstreamId
   const headers = { ...passedHeaders(exchange), ...(upstreamId === undefined ? {} : { 'mcp-session-id': upstreamId }) }
   if (message.kind === 'listen') return { method: 'GET', headers }
   if (message.kind === 'end-session') return { method: 'DELETE', headers }
-  const body = await exchange.readBody()
+  const body = exchange.readBody()
+  return typeof body === 'string' ? posted(headers, body) : body.then((text) => posted(headers, text))
+}
+
+function posted(headers: HeaderSet, body: string): ServerRequest {
   checkUnambiguous(body)
   return { method: 'POST', headers, body }
 }
