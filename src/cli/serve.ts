@@ -20,7 +20,7 @@ export async function serveHttp(config: Config): Promise<void> {
   }
   const workspaces = gateway.manager.list()
   for (const workspace of workspaces)
-    gateway.log.info(`${workspace.slug}: ${gateway.publicUrl()}${workspacePath(workspace)}`)
+    gateway.log.info(`${workspace.slug}: ${gateway.publicUrls.own}${workspacePath(workspace)}`)
   if (workspaces.length === 0) {
     gateway.log.info(
       'No workspace yet. Make one: gatehouse workspace create --name my-api --spec https://…/openapi.json',
