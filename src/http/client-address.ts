@@ -81,19 +81,33 @@ function read(request: IncomingMessage, peer: string, { trusted, origins, hosts 
   ]
   const named = host === false ? undefined : host
   const given = named ?? hostOf(textOf(request, 'host'))
-  const url = origins === undefined || !protocol || !given ? null : URL.parse(`${protocol}://${given}`)
-  const isOurs = url !== null && origins?.has(url.origin) === true
+  const chosen =
+    origins === undefined || !protocol || !given ? undefined : choose(`${protocol}://${given}`, origins, hosts)
   return {
     address: address === false ? peer : address,
     host: named,
-    origin: isOurs ? url.origin : undefined,
+    origin: chosen === 'unknown port' ? undefined : chosen,
     problem:
       unreadable.length > 0
         ? new GatewayError('invalid_request', `${unreadable.join(', ')} of the proxy cannot be read.`)
-        : url !== null && !isOurs && hosts.has(url.hostname)
+        : chosen === 'unknown port'
           ? unknownPort()
           : undefined,
   }
+}
+
+/** The origin of the operator's that is meant; undefined: none of them. */
+function choose(
+  text: string,
+  origins: ReadonlySet<string>,
+  hosts: ReadonlySet<string>,
+): string | 'unknown port' | undefined {
+  // As nearly every proxy writes it, which is read for every request.
+  if (origins.has(text)) return text
+  const url = URL.parse(text)
+  if (url === null) return undefined
+  if (origins.has(url.origin)) return url.origin
+  return hosts.has(url.hostname) ? 'unknown port' : undefined
 }
 
 /** Any port would be an origin of its own, and strangers write it: one that nobody named is not guessed away (RFC 6454 §4). */

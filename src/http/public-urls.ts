@@ -32,11 +32,6 @@ export class PublicUrls {
     return this.#own
   }
 
-  /** `publicUrl` is set: nothing that a request brings changes how we are called. */
-  get isGiven(): boolean {
-    return this.#isGiven
-  }
-
   /** All but our own: every origin that a proxy may choose. */
   get forwarded(): ReadonlySet<string> {
     return this.#forwarded

@@ -244,7 +244,7 @@ export class CredentialIdentity implements Identity {
   }
 }
 
-/** Nor does what was remembered at one of our addresses count at another: it was not issued for that one (THREATS.md, T2). */
+/** What was remembered at one of our addresses does not count at another: it was not issued for that one (THREATS.md, T10). */
 function isStillGood(known: Caller, oauth: OAuthCredentials, asking: Asking): boolean {
   return oauth.isGood(known) && oauth.isOf(known, asking)
 }
