@@ -2,10 +2,13 @@ import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import { decodeJwt } from 'jose'
 import * as oauth from 'oauth4webapi'
+import { startTestApi } from '../../src/test-api/test-api.ts'
 import { followUntil } from '../../src/testing/browser.ts'
 import { mcpClient } from '../../src/testing/clients.ts'
 import { makeDpopKey } from '../../src/testing/dpop-key.ts'
 import { startIdentityProvider } from '../../src/testing/identity-provider.ts'
+import { startFront } from './front.ts'
+import { Folder } from './gatehouse-process.ts'
 import { at, send, textAt } from './http.ts'
 import { REDIRECT, StrictClient } from './oauth-client.ts'
 import { NAME, ORIGIN, OTHER, OTHER_NAME, startForwarded } from './oauth-forwarded-stand.ts'
@@ -35,6 +38,25 @@ suite('sign-in through a proxy, without PUBLIC_URL (C16)', () => {
     assert.ok(front.answers.length > 10)
     for (const answer of front.answers) assert.ok(!answer.includes(new URL(direct.gateway.url).host), answer)
     for (const answer of front.answers) assert.ok(!answer.includes(`http://${NAME}`), answer)
+  })
+
+  test('TRUST_PROXY and ALLOWED_HOSTS are all that the command needs, and it says by which name it is reached', async () => {
+    await using api = await startTestApi({ mode: 'none' })
+    await using folder = await Folder.make()
+    const workspace = { name: 'Shop', source: `${api.origin}/openapi.json`, auth: { authType: 'oauth' } }
+    const inFile = { dataDir: 'data', keysDir: 'keys', auth: { authType: 'oauth' }, workspaces: [workspace] }
+    await folder.write('gatehouse.yaml', JSON.stringify(inFile))
+    await using gateway = await folder.start([], { env: { TRUST_PROXY: 'true', ALLOWED_HOSTS: NAME } })
+    const [, path = ''] = await gateway.sees(/ shop: http:\/\/[^/]+(\S+)/)
+    assert.match(gateway.stdout, new RegExp(`Through a trusted proxy also ${ORIGIN}\n`))
+    await using front = await startFront({ names: [NAME] })
+    front.to(gateway.url)
+    const refused = await send('POST', ORIGIN + path, { body: {} })
+    const metadata = `${ORIGIN}/.well-known/oauth-protected-resource${path}`
+    assert.equal(refused.headers.get('www-authenticate'), `Bearer resource_metadata="${metadata}"`)
+    const issuer = textAt((await send('GET', metadata)).body, 'authorization_servers', 0)
+    const server = await oauth.discoveryRequest(new URL(issuer), { algorithm: 'oauth2' })
+    assert.equal((await oauth.processDiscoveryResponse(new URL(ORIGIN), server)).issuer, ORIGIN)
   })
 
   test('the metadata says so in every form of path, and no cache may keep it for another name (C2)', async () => {
