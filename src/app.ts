@@ -22,6 +22,7 @@ import { preflightHeaders } from './http/cors.ts'
 import { apiErrorAnswer, mcpErrorAnswer } from './http/error-response.ts'
 import type { Exchange } from './http/exchange.ts'
 import { checkHost, checkOrigin, type HostRules } from './http/host-and-origin.ts'
+import type { PublicUrls } from './http/public-urls.ts'
 import { PROOF_ALGORITHMS } from './identify/dpop.ts'
 import type { FailedAuthLimit } from './limits/failed-auth.ts'
 import type { Accounts } from './manage/accounts.ts'
@@ -31,6 +32,7 @@ import type { Team } from './manage/team.ts'
 import type { TokenManager } from './manage/token-manager.ts'
 import type { WorkspaceManager } from './manage/workspace-manager.ts'
 import type { ConnectedApps } from './oauth/connected-apps.ts'
+import { overHttp } from './oauth/issuers.ts'
 import { RESOURCE_METADATA_PATH, resourceMetadata } from './oauth/resource-metadata.ts'
 import { scopesOfWorkspace } from './oauth/workspace-scopes.ts'
 import type { Origin } from './records/audit-event.ts'
@@ -42,13 +44,13 @@ export interface AppParts {
   readonly stages: Stages<OpenWorkspace>
   readonly directory: WorkspaceDirectory<OpenWorkspace>
   readonly hostRules: () => HostRules
-  readonly publicUrl: () => string
+  readonly publicUrls: PublicUrls
   /** Undefined: there is no management API. */
   readonly management: Management | undefined
   /** The public halves of the keys that our tokens are signed with. Undefined: we issue none. */
   readonly jwks: (() => string) | undefined
   /** Our authorization server. Undefined: there can be none. */
-  readonly oauth?: Pick<OAuthWing, 'takes' | 'serve'> | undefined
+  readonly oauth?: Pick<OAuthWing, 'takes' | 'serve' | 'issuerFor'> | undefined
   /** Whether the store answers: without it nothing could be recorded or changed. */
   readonly isReady: () => Promise<boolean>
   /** Told of what is refused before a workspace or a route is found, or by the route: none of that leaves a record. */
@@ -126,7 +128,7 @@ export function createApp(parts: AppParts): App {
   }
 }
 
-function apiRoutes(management: Management, { publicUrl, version }: AppParts): readonly Route[] {
+function apiRoutes(management: Management, { version }: AppParts): readonly Route[] {
   const {
     workspacesOf,
     tokensOf,
@@ -141,13 +143,13 @@ function apiRoutes(management: Management, { publicUrl, version }: AppParts): re
     now,
   } = management
   const routes: Route[] = [
-    ...signInRoutes({ entrance, accounts, publicUrl, showFirstRunCode }),
+    ...signInRoutes({ entrance, accounts, showFirstRunCode }),
     ...accountRoutes(accounts),
     ...peopleRoutes(team),
     ...connectedAppRoutes({ connectedApps, team }),
-    ...workspaceRoutes({ workspacesOf, publicUrl }),
-    ...tokenRoutes({ tokensOf, publicUrl, now }),
-    ...keyRoutes({ tokensOf, publicUrl, now }),
+    ...workspaceRoutes(workspacesOf),
+    ...tokenRoutes({ tokensOf, now }),
+    ...keyRoutes({ tokensOf, now }),
     ...logRoutes({ workspaceId: (account, name) => workspacesOf(account).get(name).id, read: readLogs }),
     ...auditRoutes({ workspaceId: (account, name) => workspacesOf(account).find(name)?.id ?? name, ...audit }),
     ...doctorRoutes(examine),
@@ -167,13 +169,13 @@ async function serveApi(
   exchange: Exchange,
   routes: readonly Route[],
   management: Management,
-  { onRefused, publicUrl }: AppParts,
+  { onRefused, publicUrls }: AppParts,
 ): Promise<void> {
   let who: Refused | undefined
+  const publicUrl = publicUrls.of(exchange)
   const gate: Gate = {
     async authenticate() {
-      const cookieName = () => sessionCookieName(publicUrl())
-      const caller = await authenticate(exchange, { ...management, cookieName })
+      const caller = await authenticate(exchange, { ...management, cookieName: sessionCookieName(publicUrl) })
       who = { by: originOf(caller, exchange) }
       return caller
     },
@@ -184,7 +186,7 @@ async function serveApi(
     },
   }
   try {
-    await runRoute(routes, exchange, gate)
+    await runRoute(routes, exchange, { gate, publicUrl })
   } catch (error) {
     onRefused(exchange, error, who)
     exchange.send(apiErrorAnswer(error))
@@ -199,12 +201,16 @@ function serveResourceMetadata(exchange: Exchange, parts: AppParts): void {
     exchange.send(apiErrorAnswer(NOTHING_HERE))
     return
   }
+  if (found.identity.takesOAuth && parts.oauth?.issuerFor(exchange) === undefined) {
+    exchange.send(apiErrorAnswer(overHttp()))
+    return
+  }
   const metadata = resourceMetadata({
     // The resource is the URL that the client was given, alias or not (RFC 9728 §3.3). Without a path that is the alias of
     // the only workspace: its own address is not told to strangers.
-    resource: (exchange.forwarded?.origin ?? parts.publicUrl()) + (path === '' ? '/mcp' : path),
+    resource: parts.publicUrls.of(exchange) + (path === '' ? '/mcp' : path),
     name: found.workspace.name,
-    authorizationServers: found.identity.authorizationServers,
+    authorizationServers: found.identity.authorizationServers(exchange),
     proofAlgorithms: found.identity.takesOAuth ? PROOF_ALGORITHMS : [],
     scopes: found.identity.takesOAuth ? scopesOfWorkspace(found.workspace.access, []).ordinary : [],
   })
@@ -223,7 +229,9 @@ function refusal(exchange: Exchange, rules: HostRules): unknown {
     if (exchange.forwarded?.problem !== undefined) return exchange.forwarded.problem
     // What a proxy calls us stands in URLs that we print: it is one of our names, or refused.
     if (exchange.forwarded?.host !== undefined) checkHost(exchange.forwarded.host, rules)
-    checkOrigin(exchange.header('origin'), rules)
+    // A page of the very origin that it calls is no other site's, whatever else is allowed.
+    const origin = exchange.header('origin')
+    if (origin === undefined || origin !== exchange.forwarded?.origin) checkOrigin(origin, rules)
     return undefined
   } catch (error) {
     return error

@@ -9,6 +9,7 @@ import { withSessionStorage } from './config/session-storage.ts'
 import { trustProxySettings } from './config/trust-proxy.ts'
 import { unsafeAuth } from './config/unsafe-auth.ts'
 import { GatewayError } from './errors.ts'
+import { forwardedOrigins, hostNameOf } from './http/public-urls.ts'
 import { slugOf } from './manage/workspace-manager.ts'
 import { oauthSettings } from './oauth/settings.ts'
 import { inboundAuthSettings, problemsOf, rateLimitingSettings, workspaceSettings } from './workspaces/settings.ts'
@@ -51,7 +52,11 @@ export const configSchema = z.strictObject({
     .optional()
     .describe('Folder of the key files. Default: gatehouse in the user’s config folder.'),
   encryptionKey: z.string().optional().describe('Master secret for everything sealed, at least 32 characters.'),
-  allowedHosts: allowList.optional().describe('Accepted Host names, besides publicUrl’s and this machine’s.'),
+  allowedHosts: allowList
+    .optional()
+    .describe(
+      'Accepted Host names, besides publicUrl’s and this machine’s; `name:port` where a proxy is reached by another port.',
+    ),
   privateHosts: allowList
     .optional()
     .describe(
@@ -219,7 +224,7 @@ export function isPublic(config: Pick<Config, 'host' | 'publicUrl' | 'allowedHos
   // Whoever puts a proxy in front does not do it for this machine alone.
   if (config.trustProxy.length > 0) return true
   if (config.publicUrl !== undefined && !isLoopback(new URL(config.publicUrl).hostname)) return true
-  return (config.allowedHosts ?? []).some((host) => !isLoopback(host))
+  return (config.allowedHosts ?? []).some((host) => !isLoopback(hostNameOf(host)))
 }
 
 /** Whether the name or address is this machine's own and nobody else's. */
@@ -245,8 +250,11 @@ function unsafeChoices(config: Config): string[] {
     )
   }
   const takesOAuth = auths.some((auth) => auth?.authType === 'oauth' || auth?.authType === 'both')
-  if (takesOAuth && config.trustProxy.length > 0 && config.publicUrl === undefined) {
-    problems.push('publicUrl: with authType oauth or both set it: an issuer has one name, whoever asks (RFC 8414 §2).')
+  // Proxies pass on what strangers write: what can become an issuer is for the operator to say.
+  if (takesOAuth && forwardedOrigins(config)?.size === 0) {
+    problems.push(
+      'publicUrl: with authType oauth or both behind a proxy set it, or allowedHosts to the names that clients use.',
+    )
   }
   for (const key of ['allowedHosts', 'allowedOrigins'] as const) {
     if (config[key]?.includes('*')) problems.push(`${key}: * is not allowed. Name each one.`)

@@ -11,6 +11,7 @@ import { createReadForwarded } from './http/client-address.ts'
 import { Connections } from './http/connections.ts'
 import { corsHeaders } from './http/cors.ts'
 import { HttpExchange } from './http/http-exchange.ts'
+import { forwardedOrigins } from './http/public-urls.ts'
 
 /** A gateway that listens. */
 export interface RunningGateway<Served extends Gateway = StoredGateway> extends AsyncDisposable {
@@ -60,7 +61,7 @@ async function listenFor<Served extends Gateway>(
     for (const port of ports) doors.push(await openDoor(gateway, { ...config, port }, now))
     const urls = doors.map(({ url }) => url)
     const [url = ''] = urls
-    gateway.listensOn(url)
+    gateway.publicUrls.listensOn(url)
     return { url, urls, gateway, stop, [Symbol.asyncDispose]: stop }
   } catch (error) {
     await stop()
@@ -113,7 +114,7 @@ function listener(server: Server, gateway: Gateway, { config, connections, now }
     readForwarded:
       config.trustProxy.length === 0
         ? undefined
-        : createReadForwarded(config.trustProxy, { printsOrigin: config.publicUrl === undefined }),
+        : createReadForwarded(config.trustProxy, { origins: forwardedOrigins(config) }),
     now,
     batch: new AnswerBatch(),
     answerHeaders: (request: IncomingMessage) => {

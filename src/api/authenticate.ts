@@ -24,7 +24,7 @@ export interface AuthenticateOptions {
   readonly signIns: Pick<SignIns, 'find'>
   readonly failedAuth: FailedAuthLimit
   /** The cookie's name: it depends on whether we are reached by https. */
-  readonly cookieName: () => string
+  readonly cookieName: string
 }
 
 /** What a page of another site cannot know: it may make a browser send the cookie, and no more. */
@@ -53,7 +53,7 @@ async function callerOf(
   { adminKey, signIns, cookieName }: AuthenticateOptions,
 ): Promise<ApiCaller | undefined> {
   const authorization = exchange.header('authorization')
-  if (authorization === undefined) return byCookie(exchange, signIns, cookieName())
+  if (authorization === undefined) return byCookie(exchange, signIns, cookieName)
   const [, token] = /^Bearer +([^\s]+)$/i.exec(authorization) ?? []
   if (token === undefined) {
     throw new GatewayError('missing_token', 'The management API needs Authorization: Bearer <admin key or sign-in>.')

@@ -41,6 +41,8 @@ export const reportAnswer = z
 export interface Patient {
   readonly account: Account
   readonly reach: Reach
+  /** How whoever asks reaches us. */
+  readonly publicUrl: string
 }
 
 export type Examine = (complaint: z.output<typeof doctorBody>, patient: Patient) => Promise<Report>
@@ -56,7 +58,7 @@ export function doctorRoutes(examine: Examine): readonly Route[] {
       status: 200,
       body: doctorBody,
       answer: reportAnswer,
-      handle: ({ body, account, reach }) => examine(body, { account, reach }),
+      handle: ({ body, account, reach, publicUrl }) => examine(body, { account, reach, publicUrl }),
     }),
   ]
 }

@@ -4,12 +4,11 @@ import { viewIssued } from '../manage/issued-view.ts'
 import type { Issued, IssuedKind, TokenManager } from '../manage/token-manager.ts'
 import { lifetimeSeconds } from '../tokens/lifetime.ts'
 import { associateBody, issuedAnswer, issuedQuery, newlyIssuedAnswer } from './issued-bodies.ts'
-import { type Route, route } from './routes.ts'
+import { type ApiCall, type Route, route } from './routes.ts'
 
 export interface IssuedRoutesOptions {
   /** The credentials of an account, and no others. */
   readonly tokensOf: (account: Account) => TokenManager
-  readonly publicUrl: () => string
   readonly now: () => number
 }
 
@@ -48,7 +47,7 @@ export function issueRoute<Body extends z.ZodType>(named: Named<Body>, options: 
       const { expires, ...request } = read(call.body)
       const asked = { ...request, lifetimeSeconds: lifetimeSeconds(expires) ?? 0 }
       const made = await options.tokensOf(call.account).issue(kind, asked, call.by)
-      return { ...shown(made, options), value: made.value }
+      return { ...shown(made, call, options), value: made.value }
     },
   })
 }
@@ -68,8 +67,8 @@ export function issuedRoutes(
       status: 200,
       query: issuedQuery,
       answer: issuedAnswer.array(),
-      handle: async ({ account, query }) =>
-        (await tokensOf(account).list(kind, query.workspace)).map((issued) => shown(issued, options)),
+      handle: async ({ account, query, ...call }) =>
+        (await tokensOf(account).list(kind, query.workspace)).map((issued) => shown(issued, call, options)),
     }),
     route({
       method: 'GET',
@@ -78,7 +77,8 @@ export function issuedRoutes(
       needs: 'read',
       status: 200,
       answer: issuedAnswer,
-      handle: async ({ account, params }) => shown(await tokensOf(account).get(kind, params['id'] ?? ''), options),
+      handle: async ({ account, params, ...call }) =>
+        shown(await tokensOf(account).get(kind, params['id'] ?? ''), call, options),
     }),
     route({
       method: 'POST',
@@ -87,8 +87,8 @@ export function issuedRoutes(
       needs: 'credentials',
       status: 200,
       answer: issuedAnswer,
-      handle: async ({ account, params, by }) =>
-        shown(await tokensOf(account).revoke(kind, params['id'] ?? '', by), options),
+      handle: async ({ account, params, by, ...call }) =>
+        shown(await tokensOf(account).revoke(kind, params['id'] ?? '', by), call, options),
     }),
     route({
       method: 'POST',
@@ -98,8 +98,8 @@ export function issuedRoutes(
       status: 200,
       body: associateBody,
       answer: issuedAnswer,
-      handle: async ({ account, params, body: { workspace, isDefault }, by }) =>
-        shown(await tokensOf(account).associate(kind, params['id'] ?? '', workspace, { isDefault, by }), options),
+      handle: async ({ account, params, body: { workspace, isDefault }, by, ...call }) =>
+        shown(await tokensOf(account).associate(kind, params['id'] ?? '', workspace, { isDefault, by }), call, options),
     }),
     route({
       method: 'DELETE',
@@ -108,12 +108,16 @@ export function issuedRoutes(
       needs: 'credentials',
       status: 200,
       answer: issuedAnswer,
-      handle: async ({ account, params, by }) =>
-        shown(await tokensOf(account).dissociate(kind, params['id'] ?? '', params['workspace'] ?? '', by), options),
+      handle: async ({ account, params, by, ...call }) =>
+        shown(
+          await tokensOf(account).dissociate(kind, params['id'] ?? '', params['workspace'] ?? '', by),
+          call,
+          options,
+        ),
     }),
   ]
 }
 
-function shown(issued: Issued, { now, publicUrl }: IssuedRoutesOptions) {
-  return viewIssued(issued, { now: now(), publicUrl: publicUrl() })
+function shown(issued: Issued, { publicUrl }: Pick<ApiCall, 'publicUrl'>, { now }: IssuedRoutesOptions) {
+  return viewIssued(issued, { now: now(), publicUrl })
 }

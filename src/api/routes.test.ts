@@ -71,13 +71,13 @@ const gate: Gate = {
       adminKey: ADMIN_KEY,
       failedAuth,
       signIns: { find: async () => undefined },
-      cookieName: () => 'gatehouse',
+      cookieName: 'gatehouse',
     }),
   enter: async () => ({ account, standing: 'operator', isNamed: false }),
 }
 const server = await serveExchanges({ after }, async (exchange) => {
   try {
-    await runRoute(routes, exchange, gate)
+    await runRoute(routes, exchange, { gate, publicUrl: 'https://gate.example' })
   } catch (error) {
     exchange.send(apiErrorAnswer(error))
   }
@@ -280,7 +280,9 @@ test('a handler’s own error is told in its terms, a defect as a bare 500', asy
   ]
   const closing: (() => void)[] = []
   const own = await serveExchanges({ after: (close) => closing.push(close) }, (exchange) =>
-    runRoute(failing, exchange, gate).catch((error: unknown) => exchange.send(apiErrorAnswer(error))),
+    runRoute(failing, exchange, { gate, publicUrl: '' }).catch((error: unknown) =>
+      exchange.send(apiErrorAnswer(error)),
+    ),
   )
   const conflict = await send(own, { method: 'GET', path: '/api/fail', headers: ADMIN })
   const defect = await send(own, { method: 'GET', path: '/api/defect', headers: ADMIN })

@@ -40,6 +40,8 @@ export interface ApiCall {
   readonly entered: Entered | undefined
   /** Adds a header to the answer. */
   readonly setHeader: (name: string, value: string) => void
+  /** How whoever asks reaches us: every URL in the answer begins so. Without a slash at its end. */
+  readonly publicUrl: string
 }
 
 /** The account that a call is about, and what the caller is in it. */
@@ -64,6 +66,7 @@ interface Parsed<Query extends z.ZodType, Body extends z.ZodType> {
   readonly body: z.output<Body>
   readonly by: Origin
   readonly setHeader: ApiCall['setHeader']
+  readonly publicUrl: string
 }
 
 /** A call in an account. */
@@ -129,11 +132,15 @@ export function openRoute<Query extends z.ZodType = z.ZodUndefined, Body extends
 }
 
 function parsedCall<Query extends z.ZodType, Body extends z.ZodType>(
-  { params, by, setHeader, ...call }: ApiCall,
+  { params, by, setHeader, publicUrl, ...call }: ApiCall,
   query: Query | undefined,
   body: Body | undefined,
 ): Parsed<Query, Body> {
-  return { params, by, setHeader, query: parsed(query, call.query, 'query'), body: parsed(body, call.body, 'body') }
+  return {
+    ...{ params, by, setHeader, publicUrl },
+    query: parsed(query, call.query, 'query'),
+    body: parsed(body, call.body, 'body'),
+  }
 }
 
 /** Names the account that a call is about, by id or slug. */
@@ -142,7 +149,11 @@ export const ACCOUNT_HEADER = 'x-gatehouse-account'
 const OPEN_BODY_BYTES_MAX = 16_384
 
 /** Finds the route of an exchange and runs it. */
-export async function runRoute(routes: readonly Route[], exchange: Exchange, gate: Gate): Promise<void> {
+export async function runRoute(
+  routes: readonly Route[],
+  exchange: Exchange,
+  { gate, publicUrl }: { readonly gate: Gate; readonly publicUrl: string },
+): Promise<void> {
   const matching = routes.filter((candidate) => matchPath(candidate.path, exchange.path) !== undefined)
   const found = matching.find((candidate) => candidate.method === exchange.method)
   // The credential comes first: without it nobody learns which paths exist.
@@ -158,7 +169,7 @@ export async function runRoute(routes: readonly Route[], exchange: Exchange, gat
     headers[name] = value
   }
   const by = originOf(caller, exchange)
-  const answer = await found.handle({ params, query, body, by, caller, entered, setHeader })
+  const answer = await found.handle({ params, query, body, by, caller, entered, setHeader, publicUrl })
   const { status } = found
   exchange.send(answer === undefined ? { status, headers } : { status, headers, body: JSON.stringify(answer) })
 }

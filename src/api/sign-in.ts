@@ -18,7 +18,6 @@ import { sessionCookie } from './session-cookie.ts'
 export interface SignInRoutesOptions {
   readonly entrance: Entrance
   readonly accounts: Accounts
-  readonly publicUrl: () => string
   /** Shows a code where the gateway was started. */
   readonly showFirstRunCode: (code: string) => void
 }
@@ -28,7 +27,7 @@ export function signInRoutes(options: SignInRoutesOptions): readonly Route[] {
   return [...openRoutes(options), ...ownRoutes(options)]
 }
 
-function openRoutes({ entrance, publicUrl, showFirstRunCode }: SignInRoutesOptions): readonly Route[] {
+function openRoutes({ entrance, showFirstRunCode }: SignInRoutesOptions): readonly Route[] {
   return [
     openRoute({
       method: 'POST',
@@ -38,11 +37,11 @@ function openRoutes({ entrance, publicUrl, showFirstRunCode }: SignInRoutesOptio
       status: 200,
       body: signInBody,
       answer: signInAnswer,
-      handle: async ({ body: { cookie, ...body }, by, setHeader }) => {
+      handle: async ({ body: { cookie, ...body }, by, setHeader, publicUrl }) => {
         const { token, expiresAt } = await entrance.signIn(body, by)
         const ends = new Date(expiresAt).toISOString()
         if (!cookie) return { token, csrf: null, expiresAt: ends }
-        setHeader('Set-Cookie', sessionCookie(publicUrl(), { token, maxAgeSeconds: SIGN_IN_SECONDS }))
+        setHeader('Set-Cookie', sessionCookie(publicUrl, { token, maxAgeSeconds: SIGN_IN_SECONDS }))
         return { token: null, csrf: csrfProofOf(token), expiresAt: ends }
       },
     }),
@@ -77,7 +76,7 @@ function openRoutes({ entrance, publicUrl, showFirstRunCode }: SignInRoutesOptio
   ]
 }
 
-function ownRoutes({ entrance, accounts, publicUrl }: SignInRoutesOptions): readonly Route[] {
+function ownRoutes({ entrance, accounts }: SignInRoutesOptions): readonly Route[] {
   return [
     signedInRoute({
       method: 'POST',
@@ -85,11 +84,11 @@ function ownRoutes({ entrance, accounts, publicUrl }: SignInRoutesOptions): read
       summary: 'End this sign-in',
       needs: 'sign_in',
       status: 204,
-      handle: async ({ caller, by, setHeader }) => {
+      handle: async ({ caller, by, setHeader, publicUrl }) => {
         const { person, signIn } = personOf(caller)
         await entrance.signOut(person, signIn.tokenHash, by)
         if (signIn.csrfProof === undefined) return
-        setHeader('Set-Cookie', sessionCookie(publicUrl(), { token: '', maxAgeSeconds: 0 }))
+        setHeader('Set-Cookie', sessionCookie(publicUrl, { token: '', maxAgeSeconds: 0 }))
       },
     }),
     signedInRoute({

@@ -6,7 +6,7 @@ import { GatewayError } from '../errors.ts'
 import type { OpenWorkspace } from '../manage/open-workspace.ts'
 import { unmetSecurity } from '../manage/unmet-security.ts'
 import type { WorkspaceManager } from '../manage/workspace-manager.ts'
-import { viewWorkspace, type WorkspaceView } from '../manage/workspace-view.ts'
+import { viewWorkspace } from '../manage/workspace-view.ts'
 import { compareImports } from '../tools/changes.ts'
 import { accessSettings } from '../workspaces/access-settings.ts'
 import type { Workspace } from '../workspaces/workspace.ts'
@@ -21,15 +21,11 @@ import {
 } from './contract.ts'
 import { type Route, route } from './routes.ts'
 
-export interface WorkspaceRoutesOptions {
-  /** The workspaces of an account, and no others. */
-  readonly workspacesOf: (account: Account) => WorkspaceManager<OpenWorkspace>
-  readonly publicUrl: () => string
-}
+/** The workspaces of an account, and no others. */
+export type WorkspacesOf = (account: Account) => WorkspaceManager<OpenWorkspace>
 
 /** Everything about workspaces in `/api`. */
-export function workspaceRoutes({ workspacesOf, publicUrl }: WorkspaceRoutesOptions): readonly Route[] {
-  const view = (workspace: Workspace): WorkspaceView => viewWorkspace(workspace, publicUrl())
+export function workspaceRoutes(workspacesOf: WorkspacesOf): readonly Route[] {
   const one = { path: '/api/workspaces/{id}' } as const
   return [
     route({
@@ -39,7 +35,10 @@ export function workspaceRoutes({ workspacesOf, publicUrl }: WorkspaceRoutesOpti
       needs: 'read',
       status: 200,
       answer: workspaceAnswer.array(),
-      handle: async ({ account }) => workspacesOf(account).list().map(view),
+      handle: async ({ account, publicUrl }) =>
+        workspacesOf(account)
+          .list()
+          .map((workspace) => viewWorkspace(workspace, publicUrl)),
     }),
     route({
       method: 'POST',
@@ -49,9 +48,9 @@ export function workspaceRoutes({ workspacesOf, publicUrl }: WorkspaceRoutesOpti
       status: 201,
       body: createWorkspaceBody,
       answer: workspaceAnswer,
-      handle: async ({ account, standing, reach, body, by }) => {
+      handle: async ({ account, standing, reach, body, by, publicUrl }) => {
         if (opensDoors(body)) requirePermission(standing, 'doors')
-        return view(await workspacesOf(account).create(body, { keptBy: 'api', reach }, by))
+        return viewWorkspace(await workspacesOf(account).create(body, { keptBy: 'api', reach }, by), publicUrl)
       },
     }),
     route({
@@ -61,7 +60,8 @@ export function workspaceRoutes({ workspacesOf, publicUrl }: WorkspaceRoutesOpti
       needs: 'read',
       status: 200,
       answer: workspaceAnswer,
-      handle: async ({ account, params }) => view(workspacesOf(account).get(idOf(params))),
+      handle: async ({ account, params, publicUrl }) =>
+        viewWorkspace(workspacesOf(account).get(idOf(params)), publicUrl),
     }),
     route({
       ...one,
@@ -71,11 +71,11 @@ export function workspaceRoutes({ workspacesOf, publicUrl }: WorkspaceRoutesOpti
       status: 200,
       body: changeWorkspaceBody,
       answer: workspaceAnswer,
-      handle: async ({ account, standing, params, body, by }) => {
+      handle: async ({ account, standing, params, body, by, publicUrl }) => {
         const manager = workspacesOf(account)
         refuseFileKept(manager.get(idOf(params)))
         if (opensDoors(body)) requirePermission(standing, 'doors')
-        return view(await manager.change(idOf(params), body, by))
+        return viewWorkspace(await manager.change(idOf(params), body, by), publicUrl)
       },
     }),
     route({
@@ -90,11 +90,11 @@ export function workspaceRoutes({ workspacesOf, publicUrl }: WorkspaceRoutesOpti
         await manager.delete(idOf(params), by)
       },
     }),
-    ...toolRoutes({ workspacesOf, publicUrl }),
+    ...toolRoutes(workspacesOf),
   ]
 }
 
-function toolRoutes({ workspacesOf, publicUrl }: WorkspaceRoutesOptions): readonly Route[] {
+function toolRoutes(workspacesOf: WorkspacesOf): readonly Route[] {
   return [
     route({
       method: 'POST',
@@ -104,7 +104,7 @@ function toolRoutes({ workspacesOf, publicUrl }: WorkspaceRoutesOptions): readon
       status: 200,
       body: importBody,
       answer: importAnswer,
-      handle: async ({ account, params, body, by }) => {
+      handle: async ({ account, params, body, by, publicUrl }) => {
         const manager = workspacesOf(account)
         refuseFileKept(manager.get(idOf(params)))
         const before = manager.opened(idOf(params))?.imported
@@ -112,7 +112,7 @@ function toolRoutes({ workspacesOf, publicUrl }: WorkspaceRoutesOptions): readon
         const { imported: after, catalog, credentials } = openedOf(manager, workspace.id)
         const changes = compareImports(before ?? { ...after, tools: [] }, after)
         return {
-          workspace: viewWorkspace(workspace, publicUrl()),
+          workspace: viewWorkspace(workspace, publicUrl),
           added: changes.added,
           removed: changes.removed,
           changed: changes.changed.map((change) => change.name),

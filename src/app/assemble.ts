@@ -40,7 +40,7 @@ const CHANGE_PEOPLE: ReadonlySet<AuditEvent['action']> = new Set([
 const ADMIN_KEYS = { max: 60, windowMs: 60_000 }
 
 /** A gateway without a listener: everything behind it is open. */
-export interface Gateway extends Pick<Foundation, 'log' | 'hostRules' | 'publicUrl' | 'listensOn' | 'endStreams'> {
+export interface Gateway extends Pick<Foundation, 'log' | 'hostRules' | 'publicUrls' | 'endStreams'> {
   readonly app: App
   /** Writes what waits to be written and closes everything. The listener must be closed first. */
   close(): Promise<void>
@@ -63,7 +63,7 @@ export interface StoredGateway extends Gateway {
 export async function assembleGateway(config: Config, options: GatewayOptions = {}): Promise<StoredGateway> {
   const adminKey = readOrMakeKeyFile(join(config.keysDir, 'admin.key')).secret
   const foundation = await layFoundation(config, options)
-  const { keyring, log, security, egress, now, publicUrl, hostRules } = foundation
+  const { keyring, log, security, egress, now, publicUrls, hostRules } = foundation
   const close: (() => Promise<void> | void)[] = [() => foundation.close()]
   const closing = new AbortController()
   try {
@@ -91,7 +91,8 @@ export async function assembleGateway(config: Config, options: GatewayOptions = 
     const retention = startRetention({ store, audit, config, log, now })
     close.unshift(() => retention.stop())
     const issuing = await openIssuing({
-      ...{ store, keyring, log, account, publicUrl, now },
+      ...{ store, keyring, log, account, now },
+      publicUrl: () => publicUrls.own,
       accountOf: (workspaceId) => accountOf(workspaceId),
       unnotedMs: config.oauth.accessTokenTtlSeconds * 1000,
     })
@@ -145,7 +146,7 @@ export async function assembleGateway(config: Config, options: GatewayOptions = 
       stages: foundation.stages(write),
       directory: foundation.directory,
       hostRules,
-      publicUrl,
+      publicUrls,
       management: {
         ...{ ...management, workspacesOf, adminKey, now, failedAuth: createFailedAuthLimit(ADMIN_KEYS) },
         tokensOf: (of) => tokens.of(of),

@@ -1,23 +1,26 @@
 import type { Config } from '../config.ts'
 import type { Keyring } from '../crypto/keyring.ts'
 import type { Egress } from '../egress/egress.ts'
+import { oauthErrorAnswer } from '../http/error-response.ts'
 import type { Exchange } from '../http/exchange.ts'
+import type { PublicUrls } from '../http/public-urls.ts'
 import { UsedProofsInMemory } from '../identify/dpop-used.ts'
 import { createOAuthCredentials, type OAuthCredentials } from '../identify/oauth.ts'
 import { readToken } from '../identify/unverified-token.ts'
 import type { OpenWorkspace } from '../manage/open-workspace.ts'
-import type { AuthorizationServer } from '../oauth/authorization-server.ts'
+import type { AuthorizationServers } from '../oauth/authorization-servers.ts'
 import { ConnectedApps } from '../oauth/connected-apps.ts'
 import { Connections } from '../oauth/connections.ts'
 import type { SignInProvider } from '../oauth/federation/sign-in-provider.ts'
 import { KnownClients } from '../oauth/grants/known-clients.ts'
 import { standsOnClient } from '../oauth/grants/standing.ts'
 import { usedProofs } from '../oauth/grants/used-proofs.ts'
+import { Issuers, overHttp } from '../oauth/issuers.ts'
 import { metadataAt } from '../oauth/metadata.ts'
 import { openSessionItems } from '../oauth/open-session-items.ts'
 import { placeOf } from '../oauth/places.ts'
 import { type OwnPeople, Principals } from '../oauth/principals.ts'
-import { checkIssuer, type OAuthResource, type OAuthResources } from '../oauth/resources.ts'
+import type { OAuthResource, OAuthResources } from '../oauth/resources.ts'
 import { openSessionStorage, type SessionStorage } from '../oauth/session-storage.ts'
 import { scopesOfWorkspace } from '../oauth/workspace-scopes.ts'
 import type { AuditEvent } from '../records/audit-event.ts'
@@ -40,7 +43,7 @@ export interface OAuthParts {
   readonly note: (event: AuditEvent) => Promise<void>
   /** Told of what is refused without a record. */
   readonly onRefused: (exchange: Exchange, error: unknown) => void
-  readonly publicUrl: () => string
+  readonly publicUrls: PublicUrls
   readonly now: () => number
 }
 
@@ -51,6 +54,8 @@ export interface OAuthWing {
   /** Whether it answers at this path: only while some workspace takes its tokens. */
   takes(path: string): boolean
   serve(exchange: Exchange): Promise<void>
+  /** The issuer that this request reaches; undefined when it came in the open. */
+  issuerFor(exchange: Exchange): string | undefined
   readonly connectedApps: ConnectedApps
   /** What this person may do has changed: access tokens are made anew from now on, or not at all. */
   personChanged(personId: string): Promise<void>
@@ -62,7 +67,7 @@ export interface OAuthWing {
  * for: a gateway without OAuth never does.
  */
 export async function openOAuth(parts: OAuthParts): Promise<OAuthWing> {
-  const { config, store, keyring, keys, log, directory, people, publicUrl, now } = parts
+  const { config, store, keyring, keys, log, directory, people, publicUrls, now } = parts
   const settings = config.oauth
   const items = await openSessionItems({
     settings: settings.sessionStorage,
@@ -86,9 +91,9 @@ export async function openOAuth(parts: OAuthParts): Promise<OAuthWing> {
       providers.find(({ id }) => id === providerId)?.stillAllows(identity) === true,
   })
   const clients = new KnownClients(settings.clients)
+  const issuers = new Issuers(publicUrls)
   const credentials = createOAuthCredentials({
-    issuer: publicUrl,
-    check: () => checkIssuer(publicUrl()),
+    issuers,
     keys,
     usedProofs: items.notes === undefined ? new UsedProofsInMemory({ now }) : usedProofs(storage, now),
     isRevoked: (grant) => storage.revocations.isRevoked(grant),
@@ -103,27 +108,31 @@ export async function openOAuth(parts: OAuthParts): Promise<OAuthWing> {
     },
     now,
   })
-  const resources = oauthResources(directory, publicUrl)
-  let opened: Promise<AuthorizationServer> | undefined
-  const server = () => {
-    opened ??= openServer({ ...parts, storage, principals, credentials, resources, providers }).catch(
-      (error: unknown) => {
-        opened = undefined
-        throw error
-      },
-    )
+  let opened: Promise<AuthorizationServers> | undefined
+  const servers = () => {
+    opened ??= openServers({ ...parts, storage, principals, credentials, providers }).catch((error: unknown) => {
+      opened = undefined
+      throw error
+    })
     return opened
   }
+  const hasMetadata = (path: string) => metadataAt(path, oauthResources(directory, publicUrls.own)) !== undefined
   const isOn = () => directory.entries.some(({ identity }) => identity.takesOAuth)
   return {
     credentials,
-    takes: (path) => (placeOf(path) !== undefined || metadataAt(path, resources) !== undefined) && isOn(),
-    serve: async (exchange) => exchange.send(await (await server()).answer(exchange)),
+    takes: (path) => (placeOf(path) !== undefined || hasMetadata(path)) && isOn(),
+    serve: async (exchange) => {
+      const issuer = issuers.of(exchange)
+      if (issuer === undefined) return exchange.send(oauthErrorAnswer(overHttp()))
+      exchange.send(await (await servers()).of(issuer).answer(exchange))
+    },
+    issuerFor: (exchange) => issuers.of(exchange),
     connectedApps: new ConnectedApps({
       principals,
       connections: new Connections(storage.grants, storage.adapter('Connection')),
       note: parts.note,
-      workspaceOf: (url) => directory.entries.find(({ path }) => publicUrl() + path === url)?.workspace,
+      // By the path alone, which is of one workspace: an app stays in the list under whichever of our names it was connected.
+      workspaceOf: (url) => directory.entries.find(({ path }) => url.endsWith(path))?.workspace,
     }),
     personChanged: async (personId) => {
       for (const id of await principals.idsOf(personId)) await storage.revocations.revoke({ what: 'subject', id })
@@ -139,7 +148,6 @@ interface ServerParts extends OAuthParts {
   readonly storage: SessionStorage
   readonly principals: Principals
   readonly credentials: OAuthCredentials
-  readonly resources: OAuthResources
   readonly providers: readonly SignInProvider[]
 }
 
@@ -161,28 +169,34 @@ async function openProviders({ config, egress, log, now }: OAuthParts): Promise<
   return providers
 }
 
-async function openServer(parts: ServerParts): Promise<AuthorizationServer> {
-  const { config, keyring, keys, egress, log, publicUrl, now, storage, principals, resources } = parts
+async function openServers(parts: ServerParts): Promise<AuthorizationServers> {
+  const { config, keyring, keys, egress, log, publicUrls, now, storage, principals, providers, directory } = parts
   await keys.ready()
-  const { openAuthorizationServer } = await import('../oauth/authorization-server.ts')
-  return openAuthorizationServer({
-    ...{ publicUrl: publicUrl(), settings: config.oauth, resources, principals, storage, keys, keyring, egress, now },
-    ...{ providers: parts.providers, onRefused: parts.onRefused, note: parts.note },
-    verifySubject: subjectVerifier(parts),
-    verifyAccessToken: (token) => verifyAnywhere(token, parts),
+  const { openAuthorizationServers } = await import('../oauth/authorization-servers.ts')
+  return openAuthorizationServers({
+    ...{ settings: config.oauth, principals, providers, storage, keys, keyring, egress, now },
+    ...{ onRefused: parts.onRefused, note: parts.note, isOnly: publicUrls.forwarded.size === 0 },
+    forIssuer: (issuer) => ({
+      resources: oauthResources(directory, issuer),
+      verifySubject: subjectVerifier({ ...parts, issuer }),
+      verifyAccessToken: (token) => verifyAnywhere(token, { ...parts, issuer }),
+    }),
     onServerError: (message) => log.error(`the authorization server failed: ${message}`),
   })
 }
 
 /** For the userinfo endpoint, which belongs to every workspace: whichever of them the token is for. */
-async function verifyAnywhere(text: string, { credentials, directory, publicUrl }: ServerParts) {
+async function verifyAnywhere(
+  text: string,
+  { credentials, directory, issuer }: ServerParts & { readonly issuer: string },
+) {
   const token = readToken(text)
   if (!token.ok || !credentials.takes(token)) return undefined
   const audience = token.claims['aud']
-  const found = directory.entries.find(({ path }) => publicUrl() + path === audience)
+  const found = directory.entries.find(({ path }) => issuer + path === audience)
   if (found === undefined || !found.identity.takesOAuth) return undefined
   const { path, workspace } = found
-  const verified = await credentials.verify(token, { path, accountId: workspace.accountId })
+  const verified = await credentials.verify(token, { path, accountId: workspace.accountId }, issuer)
   if (!verified.ok || verified.caller.grant === undefined) return undefined
   const { subject, scopes, grant, claims, boundTo } = verified.caller
   // What another client was given is not this one's to end: an exchanged token stands on that.
@@ -190,13 +204,13 @@ async function verifyAnywhere(text: string, { credentials, directory, publicUrl 
   return { subject, scopes, clientId: grant.clientId, grantId, isBound: boundTo !== undefined }
 }
 
-function oauthResources(directory: WorkspaceDirectory<OpenWorkspace>, publicUrl: () => string): OAuthResources {
+function oauthResources(directory: WorkspaceDirectory<OpenWorkspace>, issuer: string): OAuthResources {
   const resourceOf = (open: OpenWorkspace | undefined): OAuthResource | undefined => {
     if (open === undefined || !open.identity.takesOAuth) return undefined
     const { workspace, path } = open
     const limits = workspace.rateLimiting === undefined ? [] : [workspace.rateLimiting.adminScope]
     return {
-      url: publicUrl() + path,
+      url: issuer + path,
       name: workspace.name,
       accountId: workspace.accountId,
       ...scopesOfWorkspace(workspace.access, limits),

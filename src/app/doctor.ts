@@ -21,11 +21,11 @@ interface Inner extends Pick<Inside, 'issued'> {
 /** The doctor inside the gateway: the settings of a workspace first, then what the URL looks like from here. */
 export function createDoctor(
   config: Config,
-  foundation: Pick<Foundation, 'egress' | 'now' | 'publicUrl' | 'hostRules'>,
+  foundation: Pick<Foundation, 'egress' | 'now' | 'publicUrls' | 'hostRules'>,
   { workspacesOf, defaultAuth, issued }: Inner,
 ): Examine {
-  const { egress, now, publicUrl, hostRules } = foundation
-  const insideOf = (reference: string, account: Account): Inside => {
+  const { egress, now, publicUrls, hostRules } = foundation
+  const insideOf = (reference: string, account: Account, publicUrl: string): Inside => {
     const manager = workspacesOf(account)
     const workspace = manager.get(reference)
     const limits = workspace.rateLimiting ?? config.rateLimiting
@@ -35,14 +35,14 @@ export function createDoctor(
       auth: workspace.inbound ?? defaultAuth,
       isDevelopment: config.isDevelopment,
       isServed: manager.opened(reference) !== undefined,
-      endpoint: publicUrl() + workspacePath(workspace),
+      endpoint: publicUrl + workspacePath(workspace),
       hasPublicUrl: config.publicUrl !== undefined,
       hosts: hostRules().hosts,
       listensOnLoopback: isLoopback(config.host),
       limitsByAddress: config.failedAuth !== undefined || limits?.maxRequestsPerAddress !== undefined,
     }
   }
-  return async ({ workspace, url, token, origin }, { account, reach }): Promise<Report> => {
+  return async ({ workspace, url, token, origin }, { account, reach, publicUrl }): Promise<Report> => {
     // Loaded when it is asked for the first time: a start need not wait for thirty files that most days nobody needs.
     const [{ diagnose }, { examineWorkspace }, { reportOf }] = await Promise.all([
       import('../doctor/diagnose.ts'),
@@ -51,8 +51,13 @@ export function createDoctor(
     ])
     // The holder of the admin key is the operator, who may name private addresses (PRODUCT.md, 13); people may not.
     const world = { egress, now, reach, signal: AbortSignal.timeout(DEADLINE_MS) }
+    // The client has one of our names: that is how it is called there, whatever whoever asks has called.
+    const clientOrigin = URL.parse(url ?? '')?.origin
+    const asClient = clientOrigin !== undefined && publicUrls.forwarded.has(clientOrigin) ? clientOrigin : publicUrl
     const inside =
-      workspace === undefined ? [] : await examineWorkspace(insideOf(workspace, account), { token, url }, world)
+      workspace === undefined
+        ? []
+        : await examineWorkspace(insideOf(workspace, account, asClient), { token, url }, world)
     const outside = url === undefined ? [] : (await diagnose({ url, token, origin }, world)).checks
     return reportOf([...inside, ...outside], token)
   }

@@ -9,6 +9,7 @@ import type { Egress } from '../egress/egress.ts'
 import { GatewayError } from '../errors.ts'
 import { type HostRules, LOOPBACK_HOSTS } from '../http/host-and-origin.ts'
 import { OpenStreams } from '../http/open-streams.ts'
+import { hostNameOf, PublicUrls } from '../http/public-urls.ts'
 import { KeySets } from '../identify/key-sets.ts'
 import { ResultCache } from '../identify/result-cache.ts'
 import { CallerLimits } from '../limits/caller-limits.ts'
@@ -48,9 +49,7 @@ export interface Foundation {
   readonly egress: Egress
   readonly directory: WorkspaceDirectory<OpenWorkspace>
   readonly hostRules: () => HostRules
-  readonly publicUrl: () => string
-  /** Tells where the listener ended up; before that, `publicUrl` is what the configuration says. */
-  listensOn(url: string): void
+  readonly publicUrls: PublicUrls
   openOptions(writeRecord: WriteRecord): OpenOptions
   stages(writeRecord: WriteRecord): ReturnType<typeof createStages>
   /** Serves this set from now on, and tells clients that listen when their tools have changed. */
@@ -81,7 +80,7 @@ export async function layFoundation(
     sse: new SseSessions(),
     changes: new ToolChanges(),
   }
-  let publicUrl = (config.publicUrl ?? `http://${config.host}:${config.port}`).replace(/\/+$/, '')
+  const publicUrls = new PublicUrls(config)
   const hostRules = hostRulesOf(config)
   return {
     now,
@@ -92,10 +91,7 @@ export async function layFoundation(
     egress,
     directory,
     hostRules: () => hostRules,
-    publicUrl: () => publicUrl,
-    listensOn: (url) => {
-      if (config.publicUrl === undefined) publicUrl = url
-    },
+    publicUrls,
     openOptions: (writeRecord) => ({
       identity: {
         ...{ now, isDevelopment: config.isDevelopment, keySets, egress, results: new ResultCache() },
@@ -116,7 +112,7 @@ export async function layFoundation(
         directory,
         egress,
         mcp,
-        publicUrl: () => publicUrl,
+        publicUrl: () => publicUrls.own,
         writeRecord,
         recordArguments: config.recordArguments,
         now,
@@ -154,7 +150,7 @@ function defaultAuth(config: Config): InboundAuthSettings {
 function hostRulesOf(config: Config): HostRules {
   const own = config.publicUrl === undefined ? undefined : new URL(config.publicUrl)
   const loopback = isLoopback(config.host)
-  const hosts = [...(config.allowedHosts ?? []), ...(own === undefined ? [] : [own.hostname])]
+  const hosts = [...(config.allowedHosts ?? []).map(hostNameOf), ...(own === undefined ? [] : [own.hostname])]
   // This machine's own names are among them wherever we listen, for the CLI: no rebound name can look like one of them.
   const host = config.host.includes(':') ? `[${config.host}]` : config.host
   const reachedBy = host === '0.0.0.0' || host === '[::]' ? [] : [host]

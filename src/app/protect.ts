@@ -30,7 +30,7 @@ export async function assembleProtect(
 ): Promise<Gateway> {
   const foundation = await layFoundation(config, options)
   try {
-    const { log, now, publicUrl, hostRules } = foundation
+    const { log, now, publicUrls, hostRules } = foundation
     const { security } = foundation
     const write = watched(log.record, { security })
     const workspace: Workspace = {
@@ -57,7 +57,7 @@ export async function assembleProtect(
       stages: foundation.stages(write),
       directory: foundation.directory,
       hostRules,
-      publicUrl,
+      publicUrls,
       management: undefined,
       jwks: undefined,
       isReady: async () => true,

@@ -8,12 +8,13 @@ import type { WorkspaceDirectory } from '../workspaces/resolve.ts'
 export interface SubjectTokenParts {
   readonly credentials: OAuthCredentials
   readonly directory: WorkspaceDirectory<OpenWorkspace>
-  readonly publicUrl: () => string
+  /** Where the client shows it: a token of another of our issuers is none of this one's. */
+  readonly issuer: string
 }
 
 /** How a token is verified that a client wants to exchange. Each way is the one by which a request with it would come in. */
-export function subjectVerifier({ credentials, directory, publicUrl }: SubjectTokenParts): VerifySubject {
-  const workspaceAt = (url: unknown) => directory.entries.find(({ path }) => publicUrl() + path === url)
+export function subjectVerifier({ credentials, directory, issuer }: SubjectTokenParts): VerifySubject {
+  const workspaceAt = (url: unknown) => directory.entries.find(({ path }) => issuer + path === url)
   return async (text, resource, clientId) => {
     const token = readToken(text)
     if (!token.ok) return undefined
@@ -21,7 +22,7 @@ export function subjectVerifier({ credentials, directory, publicUrl }: SubjectTo
       const from = workspaceAt(token.claims['aud'])
       if (from === undefined || !from.identity.takesOAuth) return undefined
       const { accountId } = from.workspace
-      const verified = await credentials.verify(token, { path: from.path, accountId })
+      const verified = await credentials.verify(token, { path: from.path, accountId }, issuer)
       return verified.ok ? { ...subjectOf(verified.caller), isOurs: true, accountId } : undefined
     }
     const to = workspaceAt(resource.url)

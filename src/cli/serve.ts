@@ -13,6 +13,8 @@ export async function serveHttp(config: Config): Promise<void> {
   const stopped = untilStopped()
   const { url, gateway, stop } = await startServer(config)
   gateway.log.info(`Listening on ${url}`)
+  const behind = [...gateway.publicUrls.forwarded].filter((origin) => origin.startsWith('https:'))
+  if (behind.length > 0) gateway.log.info(`Through a trusted proxy also ${behind.join(', ')}`)
   if (config.auth === undefined && !isPublic(config)) {
     gateway.log.warn(
       'No auth is configured: every program on this machine may call workspaces that set none. Other machines cannot.',
@@ -20,7 +22,7 @@ export async function serveHttp(config: Config): Promise<void> {
   }
   const workspaces = gateway.manager.list()
   for (const workspace of workspaces)
-    gateway.log.info(`${workspace.slug}: ${gateway.publicUrl()}${workspacePath(workspace)}`)
+    gateway.log.info(`${workspace.slug}: ${gateway.publicUrls.own}${workspacePath(workspace)}`)
   if (workspaces.length === 0) {
     gateway.log.info(
       'No workspace yet. Make one: gatehouse workspace create --name my-api --spec https://…/openapi.json',

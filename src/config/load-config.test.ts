@@ -219,10 +219,19 @@ suite('authType oauth and both (A26, PRODUCT.md 12)', () => {
       )
     })
 
-    test(`${authType} does not start behind a proxy without one name for everybody`, () => {
+    test(`${authType} starts behind a proxy with names that the operator has written, wherever it listens (C16)`, () => {
+      const behind = { auth: { authType }, trustProxy: ['loopback'] }
       assert.match(
-        refusalOf(() => load({ auth: { authType }, trustProxy: ['loopback'] })),
-        /publicUrl: with authType oauth or both set it/,
+        refusalOf(() => load(behind)),
+        /publicUrl: with authType oauth or both behind a proxy set it, or allowedHosts/,
+      )
+      for (const host of ['127.0.0.1', '0.0.0.0', '10.0.0.5']) {
+        const config = load({ ...behind, host, allowedHosts: ['abc.ngrok.example'] })
+        assert.equal(config.publicUrl, undefined)
+      }
+      assert.match(
+        refusalOf(() => load({ auth: { authType }, host: '0.0.0.0', allowedHosts: ['abc.ngrok.example'] })),
+        /auth: authType oauth and both need a publicUrl that begins with https/,
       )
     })
   }

@@ -1,20 +1,18 @@
 import { createEgress } from '../egress/create-egress.ts'
 import { GatewayError } from '../errors.ts'
+import { type ConfiguredNames, PublicUrls } from '../http/public-urls.ts'
 import { createIdentity, type IdentityOptions } from '../identify/identify.ts'
 import { KeySets } from '../identify/key-sets.ts'
 import { createOAuthCredentials, type OAuthCredentials } from '../identify/oauth.ts'
 import { ResultCache } from '../identify/result-cache.ts'
-import { checkIssuer } from '../oauth/resources.ts'
+import { Issuers } from '../oauth/issuers.ts'
 import type { InboundAuthSettings } from '../workspaces/settings.ts'
 
 /** What a configuration says about callers. */
-export interface ConfiguredAuth {
+export interface ConfiguredAuth extends ConfiguredNames {
   readonly auth?: InboundAuthSettings | undefined
   readonly workspaces: readonly { readonly auth?: InboundAuthSettings | undefined }[]
   readonly isDevelopment: boolean
-  readonly host: string
-  readonly port: number
-  readonly publicUrl?: string | undefined
 }
 
 /**
@@ -32,7 +30,7 @@ export function unsafeAuth(config: ConfiguredAuth): readonly string[] {
     keySets: new KeySets({ egress, now: Date.now }),
     egress,
     results: new ResultCache(),
-    oauth: noTokens(config.publicUrl ?? `http://${config.host}:${config.port}`),
+    oauth: noTokens(new Issuers(new PublicUrls(config))),
     target: { path: '/', accountId: '' },
   }
   const places = [
@@ -45,11 +43,10 @@ export function unsafeAuth(config: ConfiguredAuth): readonly string[] {
   })
 }
 
-/** Stands for the authorization server, and asks of its address what that would. */
-function noTokens(publicUrl: string): OAuthCredentials {
+/** Stands for the authorization server, and asks of its addresses what that would. */
+function noTokens(issuers: Issuers): OAuthCredentials {
   return createOAuthCredentials({
-    issuer: () => publicUrl,
-    check: () => checkIssuer(publicUrl),
+    issuers,
     keys: { find: () => undefined },
     usedProofs: { take: async () => false },
     isRevoked: () => true,

@@ -4,12 +4,17 @@ import { type AddressInfo, connect } from 'node:net'
 import { suite, test } from 'node:test'
 import fc from 'fast-check'
 import { createReadForwarded, type Forwarded, trustedProxies } from './client-address.ts'
+import { forwardedOrigins } from './public-urls.ts'
 
 type Headers = Readonly<Record<string, string>>
 
 /** What is read of a real request over a real socket from 127.0.0.1. */
-async function readOver(trusted: readonly string[], headers: Headers): Promise<Forwarded | undefined> {
-  const read = createReadForwarded(trusted, { printsOrigin: true })
+async function readOver(
+  trusted: readonly string[],
+  headers: Headers,
+  origins?: ReadonlySet<string>,
+): Promise<Forwarded | undefined> {
+  const read = createReadForwarded(trusted, { origins })
   const { promise, resolve } = Promise.withResolvers<Forwarded | undefined>()
   const server = createServer({ joinDuplicateHeaders: true }, (request: IncomingMessage, response) => {
     assert.equal(read(request), read(request))
@@ -84,18 +89,90 @@ suite('the client’s address behind a trusted proxy', () => {
 })
 
 suite('the origin that is printed', () => {
-  test('is what the proxy says, with the Host where it says none', async () => {
-    const both = { 'x-forwarded-proto': 'https', 'x-forwarded-host': 'MCP.example' }
-    assert.equal((await readOver(['loopback'], both))?.origin, 'https://mcp.example')
-    assert.equal(
-      (await readOver(['loopback'], { 'x-forwarded-proto': 'https' }))?.origin,
-      'https://gateway.internal:8080',
+  const named = { publicUrl: undefined, trustProxy: ['loopback'] }
+  const allowedHosts = ['MCP.example', 'gateway.internal:8080', '[2001:db8::7]:8443']
+  const origins = forwardedOrigins({ ...named, allowedHosts })
+  const https = { 'x-forwarded-proto': 'https' }
+  const asked = (headers: Headers) => readOver(['loopback'], headers, origins)
+
+  const cases = [
+    {
+      name: 'what the proxy says',
+      headers: { ...https, 'x-forwarded-host': 'MCP.example' },
+      is: 'https://mcp.example',
+    },
+    {
+      name: 'without the usual port',
+      headers: { ...https, 'x-forwarded-host': 'mcp.example:443' },
+      is: 'https://mcp.example',
+    },
+    { name: 'of the Host where it says none', headers: https, is: 'https://gateway.internal:8080' },
+    {
+      name: 'of the first of several proxies',
+      headers: { 'x-forwarded-proto': 'https, http' },
+      is: 'https://gateway.internal:8080',
+    },
+    {
+      name: 'perhaps http',
+      headers: { 'x-forwarded-proto': 'http', 'x-forwarded-host': 'mcp.example' },
+      is: 'http://mcp.example',
+    },
+    {
+      name: 'perhaps an address',
+      headers: { ...https, 'x-forwarded-host': '[2001:DB8:0::7]:8443' },
+      is: 'https://[2001:db8::7]:8443',
+    },
+    { name: 'none without a scheme', headers: { 'x-forwarded-host': 'mcp.example' }, is: undefined },
+    {
+      name: 'none of a name that is not written',
+      headers: { ...https, 'x-forwarded-host': 'localhost' },
+      is: undefined,
+    },
+  ]
+  for (const { name, headers, is } of cases) {
+    test(`is ${name}`, async () => {
+      const forwarded = await asked(headers)
+      assert.deepEqual([forwarded?.origin, forwarded?.problem], [is, undefined])
+    })
+  }
+
+  for (const host of ['mcp.example:8443', 'gateway.internal', 'gateway.internal:443', '[2001:db8::7]']) {
+    test(`is never made of a port that nobody has written: ${host} is refused (T21)`, async () => {
+      const forwarded = await asked({ ...https, 'x-forwarded-host': host })
+      assert.deepEqual([forwarded?.origin, forwarded?.problem?.code], [undefined, 'host_not_allowed'])
+    })
+  }
+
+  test('is one of those that the operator has named, whatever a proxy passes on (T21)', () => {
+    const read = createReadForwarded(['loopback'], { origins })
+    const host = fc.oneof(
+      fc.string({ maxLength: 40 }),
+      fc
+        .tuple(fc.constantFrom('mcp.example', 'MCP.EXAMPLE.', 'localhost', 'x.mcp.example'), fc.nat(70_000))
+        .map((pair) => pair.join(':')),
     )
-    assert.equal(
-      (await readOver(['loopback'], { 'x-forwarded-proto': 'https, http' }))?.origin,
-      'https://gateway.internal:8080',
+    const property = fc.property(
+      host,
+      host,
+      fc.constantFrom('https', 'http', 'https,http', 'HTTPS', 'ws'),
+      (one, two, scheme) => {
+        const headers = { host: one, 'x-forwarded-host': two, 'x-forwarded-proto': scheme }
+        // Only what is read of a request is given: no socket is needed to read a header.
+        const { origin } = Reflect.apply(read, undefined, [{ socket: { remoteAddress: '127.0.0.1' }, headers }])
+        assert.ok(origin === undefined || origins?.has(origin), origin)
+      },
     )
-    assert.equal((await readOver(['loopback'], { 'x-forwarded-host': 'mcp.example' }))?.origin, undefined)
+    fc.assert(property, { numRuns: 1_000 })
+    assert.equal(origins?.size, 6)
+  })
+
+  test('is nothing of the proxy’s where the configuration says it, or trusts nobody', async () => {
+    const headers = { ...https, 'x-forwarded-host': 'mcp.example:8443' }
+    const given = forwardedOrigins({ ...named, allowedHosts, publicUrl: 'https://mcp.example' })
+    assert.equal(given, undefined)
+    assert.equal(forwardedOrigins({ ...named, allowedHosts, trustProxy: [] }), undefined)
+    const forwarded = await readOver(['loopback'], headers, given)
+    assert.deepEqual([forwarded?.origin, forwarded?.problem], [undefined, undefined])
   })
 })
 
@@ -108,7 +185,7 @@ suite('whoever is no trusted proxy', () => {
   })
 
   test('cannot move the address, whatever stands to the left of his own', () => {
-    const trusted = createReadForwarded(['loopback'], { printsOrigin: true })
+    const trusted = createReadForwarded(['loopback'], { origins: new Set() })
     const property = fc.property(fc.string({ maxLength: 60 }), (text) => {
       const request = { socket: { remoteAddress: '127.0.0.1' }, headers: { 'x-forwarded-for': `${text},192.0.2.7` } }
       // Only what is read of a request is given: no socket is needed to read a header.

@@ -6,11 +6,14 @@ import { GatewayError } from '../errors.ts'
 export interface Forwarded {
   /** The client’s address: the rightmost hop that is no trusted proxy. */
   readonly address: string
-  /** As the client wrote it, `https://mcp.example`: only for URLs that we print. Undefined: the proxy does not say. */
+  /**
+   * How the client reached us, `https://mcp.example`: one of the origins that the operator has named, and never another.
+   * Undefined: the proxy does not say, or nobody is asked.
+   */
   readonly origin: string | undefined
   /** The proxy’s host name for us, which is checked as `Host` is. */
   readonly host: string | undefined
-  /** A header of the proxy cannot be read: the request is refused, since whatever is guessed could be wrong. */
+  /** A header of the proxy cannot be read, or names a port that is not ours: refused, since whatever is guessed could be wrong. */
   readonly problem: GatewayError | undefined
 }
 
@@ -39,13 +42,14 @@ export function trustedProxies(names: readonly string[]): BlockList {
 
 /**
  * Reads `X-Forwarded-For`, `-Proto` and `-Host` of trusted proxies; everything else that is called forwarded is ignored.
- * `printsOrigin`: nobody has configured how clients reach us, so the proxy may say it.
+ * `origins`: those that a proxy may choose (`forwardedOrigins`). Undefined: how clients reach us is configured, so none.
  */
 export function createReadForwarded(
   names: readonly string[],
-  { printsOrigin }: { readonly printsOrigin: boolean },
+  { origins }: { readonly origins: ReadonlySet<string> | undefined },
 ): ReadForwarded {
   const trusted = trustedProxies(names)
+  const hosts = new Set([...(origins ?? [])].map((origin) => new URL(origin).hostname))
   // Asked several times in a request, by limits and records.
   const known = new WeakMap<IncomingMessage, Forwarded>()
   return (request) => {
@@ -53,7 +57,7 @@ export function createReadForwarded(
     if (before !== undefined) return before
     const peer = plainAddress(request.socket.remoteAddress ?? '')
     if (!isTrusted(peer, trusted)) return undefined
-    const forwarded = read(request, peer ?? '', { trusted, printsOrigin })
+    const forwarded = read(request, peer ?? '', { trusted, origins, hosts })
     known.set(request, forwarded)
     return forwarded
   }
@@ -61,10 +65,12 @@ export function createReadForwarded(
 
 interface Reading {
   readonly trusted: BlockList
-  readonly printsOrigin: boolean
+  readonly origins: ReadonlySet<string> | undefined
+  /** Their names. */
+  readonly hosts: ReadonlySet<string>
 }
 
-function read(request: IncomingMessage, peer: string, { trusted, printsOrigin }: Reading): Forwarded {
+function read(request: IncomingMessage, peer: string, { trusted, origins, hosts }: Reading): Forwarded {
   const address = clientOf(textOf(request, 'x-forwarded-for'), peer, trusted)
   const protocol = protocolOf(textOf(request, 'x-forwarded-proto'))
   const host = hostOf(textOf(request, 'x-forwarded-host'))
@@ -74,16 +80,42 @@ function read(request: IncomingMessage, peer: string, { trusted, printsOrigin }:
     ...(host === false ? ['X-Forwarded-Host'] : []),
   ]
   const named = host === false ? undefined : host
-  const given = named ?? request.headers.host
+  const given = named ?? hostOf(textOf(request, 'host'))
+  const chosen =
+    origins === undefined || !protocol || !given ? undefined : choose(`${protocol}://${given}`, origins, hosts)
   return {
     address: address === false ? peer : address,
     host: named,
-    origin: !printsOrigin || !protocol || given === undefined ? undefined : `${protocol}://${given.toLowerCase()}`,
+    origin: chosen === 'unknown port' ? undefined : chosen,
     problem:
-      unreadable.length === 0
-        ? undefined
-        : new GatewayError('invalid_request', `${unreadable.join(', ')} of the proxy cannot be read.`),
+      unreadable.length > 0
+        ? new GatewayError('invalid_request', `${unreadable.join(', ')} of the proxy cannot be read.`)
+        : chosen === 'unknown port'
+          ? unknownPort()
+          : undefined,
   }
+}
+
+/** The origin of the operator's that is meant; undefined: none of them. */
+function choose(
+  text: string,
+  origins: ReadonlySet<string>,
+  hosts: ReadonlySet<string>,
+): string | 'unknown port' | undefined {
+  // As nearly every proxy writes it, which is read for every request.
+  if (origins.has(text)) return text
+  const url = URL.parse(text)
+  if (url === null) return undefined
+  if (origins.has(url.origin)) return url.origin
+  return hosts.has(url.hostname) ? 'unknown port' : undefined
+}
+
+/** Any port would be an origin of its own, and strangers write it: one that nobody named is not guessed away (RFC 6454 §4). */
+function unknownPort(): GatewayError {
+  return new GatewayError(
+    'host_not_allowed',
+    'The proxy calls this gateway by a port that nobody named. Write it in allowedHosts (name:port), or set publicUrl.',
+  )
 }
 
 /** From the right, where our own proxies stand: what is left of the first untrusted hop, anybody may have written. */

@@ -1,4 +1,5 @@
 import { GatewayError } from '../errors.ts'
+import type { Asking } from '../http/public-urls.ts'
 import type { FailedAuthLimit } from '../limits/failed-auth.ts'
 import type { InboundAuthSettings } from '../workspaces/settings.ts'
 import { anonymous, type Caller, localCaller } from './caller.ts'
@@ -57,9 +58,10 @@ export class CredentialIdentity implements Identity {
     }
   }
 
-  /** Ours first: clients take the first. It is asked for each time, as the public URL is known for sure only once we listen. */
-  get authorizationServers(): readonly string[] {
-    const own = this.#oauth === undefined ? [] : [this.#oauth.issuer()]
+  /** Ours first: clients take the first. */
+  authorizationServers(asking: Asking): readonly string[] {
+    const issuer = this.#oauth?.issuerFor(asking)
+    const own = issuer === undefined ? [] : [issuer]
     const asked = this.#userinfo === undefined ? [] : [this.#userinfo.issuer]
     return [...own, ...[...this.#byIssuer.keys(), ...asked].filter(isAuthorizationServer)]
   }
@@ -97,10 +99,10 @@ export class CredentialIdentity implements Identity {
       if (presented === 'malformed') throw malformed()
       const chosen = chooseCredentials('both', presented)
       if (chosen.kind === 'check' && chosen.alongside.length > 0) {
-        return this.#allOf([chosen.deciding, ...chosen.alongside], request.clientAddress, workspaceId)
+        return this.#allOf([chosen.deciding, ...chosen.alongside], request, workspaceId)
       }
     }
-    return this.#callerOf(credential, request.clientAddress, workspaceId)
+    return this.#callerOf(credential, request, workspaceId)
   }
 
   /**
@@ -120,28 +122,29 @@ export class CredentialIdentity implements Identity {
     const { now, results, failedAuth } = this.#options
     const key: ResultKey = { owner: this.#holders, workspaceId, token }
     const known = results.find(key, now())
-    const isKnown = known !== undefined && (known.issuedId === undefined || oauth.isGood(known))
+    const isKnown = known !== undefined && (known.issuedId === undefined || isStillGood(known, oauth, request))
     const holder = async () => {
-      const caller = isKnown ? known : await this.#verify(key)
-      await requireProof(request, token, caller, { publicUrl: oauth.issuer(), used: oauth.usedProofs, now: now() })
+      const caller = isKnown ? known : await this.#verify(key, request)
+      const publicUrl = oauth.issuerFor(request) ?? ''
+      await requireProof(request, token, caller, { publicUrl, used: oauth.usedProofs, now: now() })
       return caller
     }
     return failedAuth === undefined ? holder() : this.#within(failedAuth, request.clientAddress, holder)
   }
 
   /** The first decides who it is; the others must be good, and of the same person. */
-  async #allOf(presented: readonly Presented[], address: string, workspaceId: string): Promise<Caller> {
+  async #allOf(presented: readonly Presented[], request: IdentifyRequest, workspaceId: string): Promise<Caller> {
     const callers: Caller[] = []
-    for (const one of presented) callers.push(await this.#callerOf(one, address, workspaceId))
+    for (const one of presented) callers.push(await this.#callerOf(one, request, workspaceId))
     const [deciding, ...alongside] = callers
     if (deciding !== undefined && alongside.every((other) => isSamePerson(deciding, other))) return deciding
     throw new GatewayError('invalid_token', 'The credentials of this request are of different people.')
   }
 
-  #callerOf(credential: Presented, address: string, workspaceId: string): Caller | Promise<Caller> {
+  #callerOf(credential: Presented, request: IdentifyRequest, workspaceId: string): Caller | Promise<Caller> {
     const issued = this.#issued
     if (issued?.takesKey(credential) === true) {
-      return this.#acceptKey(issued.callerOfKey(credential.token, workspaceId), address)
+      return this.#acceptKey(issued.callerOfKey(credential.token, workspaceId), request.clientAddress)
     }
     const key: ResultKey = { owner: this, workspaceId, token: credential.token }
     const { results, failedAuth, now } = this.#options
@@ -150,9 +153,11 @@ export class CredentialIdentity implements Identity {
       // What was remembered counts only while it is not revoked and still opens this workspace: one lookup (PRODUCT.md, 7).
       if (known.issuedId === undefined) return known
       if (known.kind !== 'oauth') return accepted(issued?.recheck(known, workspaceId) ?? UNKNOWN)
-      if (this.#oauth?.isGood(known) === true) return known
+      if (this.#oauth !== undefined && isStillGood(known, this.#oauth, request)) return known
     }
-    return failedAuth === undefined ? this.#verify(key) : this.#within(failedAuth, address, () => this.#verify(key))
+    return failedAuth === undefined
+      ? this.#verify(key, request)
+      : this.#within(failedAuth, request.clientAddress, () => this.#verify(key, request))
   }
 
   isGood(caller: Caller, workspaceId: string): boolean {
@@ -188,15 +193,15 @@ export class CredentialIdentity implements Identity {
     }
   }
 
-  async #verify(key: ResultKey): Promise<Caller> {
-    const { caller, cacheTtlMs, atOnce = false } = await this.#verified(key)
+  async #verify(key: ResultKey, asking: Asking): Promise<Caller> {
+    const { caller, cacheTtlMs, atOnce = false } = await this.#verified(key, asking)
     // Before it is remembered: what was remembered as Bearer is not looked at again.
     if (caller.boundTo !== undefined && key.owner !== this.#holders) throw boundAsBearer()
     this.#remember(key, caller, cacheTtlMs, { atOnce })
     return caller
   }
 
-  async #verified(key: ResultKey): Promise<VerifiedCaller> {
+  async #verified(key: ResultKey, asking: Asking): Promise<VerifiedCaller> {
     const token = readToken(key.token)
     if (this.#userinfo?.takes(token) === true) {
       const { cacheTtlMs } = this.#userinfo
@@ -206,7 +211,8 @@ export class CredentialIdentity implements Identity {
     const { target } = this.#options
     const oauth = this.#oauth
     if (oauth?.takes(token) === true && target !== undefined) {
-      return { caller: accepted(await verifySafely(() => oauth.verify(token, target))), cacheTtlMs: oauth.cacheTtlMs }
+      const verified = await verifySafely(() => oauth.verify(token, target, oauth.issuerFor(asking)))
+      return { caller: accepted(verified), cacheTtlMs: oauth.cacheTtlMs }
     }
     const issued = this.#issued
     if (issued?.takes(token) === true) {
@@ -236,6 +242,11 @@ export class CredentialIdentity implements Identity {
     // Where guesses are limited, a caller who was let in once must not be locked out by his neighbour (FEATURES A37).
     results.keep(key, caller, validUntil, { atOnce: atOnce || failedAuth !== undefined })
   }
+}
+
+/** What was remembered at one of our addresses does not count at another: it was not issued for that one (THREATS.md, T10). */
+function isStillGood(known: Caller, oauth: OAuthCredentials, asking: Asking): boolean {
+  return oauth.isGood(known) && oauth.isOf(known, asking)
 }
 
 interface VerifiedCaller {

@@ -26,7 +26,7 @@ export function createDevIdentity(
   const allowed = allowedUsers === undefined ? undefined : new Set(allowedUsers)
   const scopes = new Set(settings.scopes)
   return {
-    authorizationServers: [],
+    authorizationServers: () => [],
     takesOAuth: false,
     isOpenToAll: false,
     start: async () => ['authType dev: EVERYBODY WHO REACHES THIS GATEWAY IS BELIEVED. Never use it with real data.'],

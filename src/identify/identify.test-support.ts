@@ -148,7 +148,7 @@ export function identityOf(
   const settings: InboundAuthSettings = inboundAuthSettings.parse(inbound)
   const identity = createIdentity(settings, { now: clock.now, isDevelopment, reach: 'operator', keySets, results })
   return {
-    authorizationServers: identity.authorizationServers,
+    authorizationServers: (asking) => identity.authorizationServers(asking),
     isOpenToAll: identity.isOpenToAll,
     takesOAuth: identity.takesOAuth,
     start: () => identity.start(),

@@ -157,7 +157,7 @@ suite('several issuers', () => {
       'https://c.example/?x=1',
     ]
     const identity = identityOf({ authType: 'jwt', jwt: { secret: SECRET, issuer } })
-    assert.deepEqual(identity.authorizationServers, ['https://a.example', 'http://localhost:8080/realms/mcp'])
+    assert.deepEqual(identity.authorizationServers({}), ['https://a.example', 'http://localhost:8080/realms/mcp'])
   })
 })
 

@@ -1,5 +1,6 @@
 import type { Egress, Reach } from '../egress/egress.ts'
 import type { Exchange } from '../http/exchange.ts'
+import type { Asking } from '../http/public-urls.ts'
 import type { FailedAuthLimit } from '../limits/failed-auth.ts'
 import { devSettings, type InboundAuthSettings } from '../workspaces/settings.ts'
 import { anonymous, type Caller, localCaller } from './caller.ts'
@@ -12,8 +13,8 @@ import type { ResultCache } from './result-cache.ts'
 
 /** Says who is calling, by the settings of one workspace. Compiled when they change. */
 export interface Identity {
-  /** Issuers that can be authorization servers (RFC 9728 §2, `authorization_servers`). */
-  readonly authorizationServers: readonly string[]
+  /** Issuers that can be authorization servers for whoever asks (RFC 9728 §2, `authorization_servers`). */
+  authorizationServers(asking: Asking): readonly string[]
   /** Access tokens of our own authorization server are taken. */
   readonly takesOAuth: boolean
   /** `authType` is `none`: everybody may call, and nobody is asked who he is. */
@@ -34,7 +35,7 @@ export interface Identity {
 }
 
 /** Without method and path no proof of possession can be checked, so none counts. */
-export type IdentifyRequest = Pick<Exchange, 'header' | 'transport' | 'clientAddress'> &
+export type IdentifyRequest = Pick<Exchange, 'header' | 'transport' | 'clientAddress' | 'forwarded'> &
   Partial<Pick<Exchange, 'method' | 'path'>>
 
 export interface IdentityOptions {
@@ -80,7 +81,7 @@ export function createIdentity(inbound: InboundAuthSettings, options: IdentityOp
 
 /** `authType: 'none'`: nobody is asked, and credentials are not looked at. */
 const openToAll: Identity = {
-  authorizationServers: [],
+  authorizationServers: () => [],
   takesOAuth: false,
   isOpenToAll: true,
   start: async () => [],

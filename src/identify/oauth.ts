@@ -1,3 +1,4 @@
+import type { Asking } from '../http/public-urls.ts'
 import { ACCESS_TOKEN_TYPE, type SigningKeys } from '../tokens/signing-keys.ts'
 import type { Caller, CallerGrant } from './caller.ts'
 import { callerOf, checkClaims } from './claims.ts'
@@ -9,7 +10,7 @@ import { member, type UnverifiedToken } from './unverified-token.ts'
 
 /** The workspace that a token has to be for. */
 export interface TokenTarget {
-  /** Its path below the public URL, without alias. */
+  /** Its path below our address, without alias. */
   readonly path: string
   readonly accountId: string
 }
@@ -18,23 +19,29 @@ export interface TokenTarget {
 export interface OAuthCredentials {
   /** How long a verified token may be remembered, milliseconds; `isGood` is asked all the same. */
   readonly cacheTtlMs: number
-  /** Our own issuer. */
-  readonly issuer: () => string
+  /** Our own issuer, as whoever asks reaches us; undefined where there can be none. */
+  issuerFor(asking: Asking): string | undefined
   /** @throws GatewayError `config_invalid` when there can be no authorization server here. */
   check(): void
   /** Proofs of possession that came before. */
   readonly usedProofs: UsedProofs
   /** Whether the token says that it is one, by `iss`, `typ` and `client_id`. Nothing is verified. */
   takes(token: UnverifiedToken): boolean
-  /** Who the token speaks for, when it is for this workspace and what it stands on was not taken back. */
-  verify(token: UnverifiedToken, target: TokenTarget): Promise<Verified>
+  /** Who the token speaks for, when `issuer` has made it for this workspace and what it stands on was not taken back. */
+  verify(token: UnverifiedToken, target: TokenTarget, issuer: string | undefined): Promise<Verified>
   /** Whether what `verify` gave still stands: one look-up. False also when it has to be verified again. */
   isGood(caller: Caller): boolean
+  /** Whether the caller's token is of the issuer that whoever asks reaches. */
+  isOf(caller: Caller, asking: Asking): boolean
 }
 
 export interface OAuthCredentialsOptions {
-  readonly issuer: () => string
-  readonly check: () => void
+  readonly issuers: {
+    of(asking: Asking): string | undefined
+    is(issuer: string, asking: Asking): boolean
+    isOurs(issuer: unknown): boolean
+    check(): void
+  }
   readonly keys: Pick<SigningKeys, 'find'>
   readonly usedProofs: UsedProofs
   /** Whether any of it was revoked. Asked at every call: no I/O. */
@@ -48,35 +55,40 @@ export interface OAuthCredentialsOptions {
 const CACHE_TTL_MS = 60_000
 
 export function createOAuthCredentials(options: OAuthCredentialsOptions): OAuthCredentials {
-  const { issuer, check, isRevoked, usedProofs } = options
+  const { issuers, isRevoked, usedProofs } = options
   return {
     cacheTtlMs: CACHE_TTL_MS,
-    issuer,
-    check,
+    issuerFor: (asking) => issuers.of(asking),
+    check: () => issuers.check(),
     usedProofs,
     takes: ({ header, claims }) => {
       const type = member(header, 'typ')
       const isAccessToken = typeof type === 'string' && type.toLowerCase() === ACCESS_TOKEN_TYPE
       // Tokens that we issue to services have the same type and issuer, and no client (RFC 9068 §2.2).
-      return isAccessToken && member(claims, 'iss') === issuer() && member(claims, 'client_id') !== undefined
+      return isAccessToken && issuers.isOurs(member(claims, 'iss')) && member(claims, 'client_id') !== undefined
     },
-    verify: (token, target) => verifyAccessToken(token, target, options),
+    verify: (token, target, issuer) => verifyAccessToken(token, { ...target, issuer }, options),
     isGood: ({ grant }) => grant !== undefined && !isRevoked(grant),
+    isOf: ({ issuer }, asking) => issuers.is(issuer, asking),
   }
 }
 
-/** RFC 9068 §4. The audience is this workspace's URL and no other (RFC 8707 §2). */
+/**
+ * RFC 9068 §4. The issuer is that of the address where the token is shown, and the audience the workspace's URL there: what was
+ * issued under another of our names opens nothing (RFC 8414 §3.3, RFC 8707 §2).
+ */
 async function verifyAccessToken(
   token: UnverifiedToken,
-  { path, accountId }: TokenTarget,
-  { issuer, keys, isRevoked, stands, now }: OAuthCredentialsOptions,
+  { path, accountId, issuer }: TokenTarget & { readonly issuer: string | undefined },
+  { keys, isRevoked, stands, now }: OAuthCredentialsOptions,
 ): Promise<Verified> {
   const { claims } = token
+  if (issuer === undefined) return jwtFailure('issuer', 'there is no issuer at this address')
   const forged = await ownSignatureFailure(token, keys)
   if (forged !== undefined) return forged
   const expected = {
-    issuers: [issuer()],
-    audiences: [issuer() + path],
+    issuers: [issuer],
+    audiences: [issuer + path],
     clockToleranceSeconds: 0,
     allowExpired: false,
   }

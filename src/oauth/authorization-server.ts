@@ -1,118 +1,36 @@
 import type { Provider } from 'oidc-provider'
-import type { Keyring } from '../crypto/keyring.ts'
-import type { Egress } from '../egress/egress.ts'
 import { GatewayError, toGatewayError } from '../errors.ts'
 import { oauthErrorAnswer } from '../http/error-response.ts'
 import type { Answer, Exchange } from '../http/exchange.ts'
-import { KeySet } from '../identify/key-set.ts'
-import type { AuditEvent } from '../records/audit-event.ts'
 import { accessTokenRevocation } from './access-token-revocation.ts'
 import { registrationOf } from './client-policy.ts'
-import { Connections } from './connections.ts'
-import { Cookies } from './cookies.ts'
-import type { ProviderKeys } from './external-key.ts'
-import { FederatedSignIn } from './federated-sign-in.ts'
-import type { SignInProvider } from './federation/sign-in-provider.ts'
-import { fetchThrough } from './fetch-through.ts'
+import type { Connections } from './connections.ts'
+import type { Cookies } from './cookies.ts'
 import { codeFormBody, codePageTarget } from './grants/device-flow.ts'
-import { KnownClients } from './grants/known-clients.ts'
-import type { VerifySubject } from './grants/subject-token.ts'
-import { type LimitedSurface, SurfaceLimits } from './limits.ts'
+import type { LimitedSurface, SurfaceLimits } from './limits.ts'
 import { type MetadataPath, metadataAt, publishedMetadata } from './metadata.ts'
 import { messagePage } from './pages/message-page.ts'
-import { createPages, type Pages } from './pages/page.ts'
+import type { Pages } from './pages/page.ts'
 import { METHODS, PAGES, type Place, placeOf, READING } from './places.ts'
-import type { Principals } from './principals.ts'
-import { createProvider, GRANT_SECONDS, GRANT_TYPES } from './provider.ts'
+import { GRANT_TYPES } from './provider.ts'
 import { type ProviderAnswer, type ProviderCallback, runProvider, toAnswer } from './provider-exchange.ts'
-import { RegisteredClients } from './registered-clients.ts'
+import type { RegisteredClients } from './registered-clients.ts'
 import { authorizeParameters, tokenParameters } from './request-parameters.ts'
 import type { OAuthResources } from './resources.ts'
 import { ROUTES } from './routes.ts'
 import type { SessionStorage } from './session-storage.ts'
-import type { OAuthSettings } from './settings.ts'
-import { SignIn } from './sign-in.ts'
-import { SignOut } from './sign-out.ts'
-import { UserInfo, type VerifyAccessToken } from './userinfo.ts'
-
-export interface AuthorizationServerOptions {
-  /** Our issuer: the public URL, exactly. */
-  readonly publicUrl: string
-  readonly settings: OAuthSettings
-  readonly resources: OAuthResources
-  readonly principals: Principals
-  readonly providers: readonly SignInProvider[]
-  /** Told of what is refused without a record. */
-  readonly onRefused: (exchange: Exchange, error: unknown) => void
-  readonly storage: SessionStorage
-  readonly keys: ProviderKeys
-  readonly keyring: Keyring
-  readonly egress: Egress
-  readonly verifyAccessToken: VerifyAccessToken
-  /** Writes to the audit. */
-  readonly note: (event: AuditEvent) => Promise<void>
-  readonly verifySubject: VerifySubject
-  readonly onServerError: (message: string) => void
-  /** Milliseconds since the epoch. */
-  readonly now: () => number
-}
+import type { SignIn } from './sign-in.ts'
+import type { SignOut } from './sign-out.ts'
+import type { UserInfo, VerifyAccessToken } from './userinfo.ts'
 
 /** Headers of a request that the library may see. */
 const SEEN_HEADERS = ['authorization', 'dpop', 'content-type', 'accept', 'origin'] as const
 
-/** Sets everything up. Loads the library: call it only where a workspace takes our tokens. */
-export async function openAuthorizationServer(options: AuthorizationServerOptions): Promise<AuthorizationServer> {
-  const library = await import('oidc-provider')
-  const { publicUrl, settings, resources, principals, storage, keyring, egress, now } = options
-  const pages = createPages(settings.branding)
-  const clients = new RegisteredClients({
-    ...{ settings: settings.registration, now },
-    adapter: storage.adapter('Client'),
-  })
-  const provider = createProvider(library, {
-    ...{ issuer: publicUrl, settings, resources, principals, pages, now },
-    keys: options.keys,
-    adapter: (model) => (model === 'Client' ? clients.adapter : storage.adapter(model)),
-    verifySubject: options.verifySubject,
-    enterprises: settings.enterpriseProviders.map((provider) => ({
-      settings: provider,
-      keys: new KeySet({ url: provider.jwksUrl, reach: 'operator', egress, now }),
-    })),
-    fetch: fetchThrough(
-      egress,
-      settings.clients.map(({ jwksUrl }) => jwksUrl),
-    ),
-    onServerError: options.onServerError,
-  })
-  // Before everything else: what a request has changed is kept before its answer leaves.
-  provider.use(storage.commitAnswer)
-  const cookies = new Cookies(keyring, publicUrl)
-  const connections = new Connections(storage.grants, storage.adapter('Connection'))
-  const limits = new SurfaceLimits(now)
-  const federated = new FederatedSignIn({
-    ...{ publicUrl, principals, cookies, providers: options.providers, plainCallback: settings.plainCallback },
-    adapter: storage.adapter('SignInAway'),
-  })
-  return new AuthorizationServer({
-    ...{ publicUrl, resources, provider, clients, cookies, pages, limits, units: storage.units },
-    hasDevices: new KnownClients(settings.clients).someHave('device_code'),
-    ...{ connections, onRefused: options.onRefused, verifyAccessToken: options.verifyAccessToken },
-    signIn: new SignIn({
-      ...{ publicUrl, provider, settings, resources, principals, connections, clients, cookies, pages, federated },
-      onRefused: options.onRefused,
-      grantTtlSeconds: GRANT_SECONDS,
-      note: options.note,
-    }),
-    signOut: new SignOut({
-      ...{ publicUrl, provider, settings, resources, principals, connections, cookies, pages },
-      note: options.note,
-    }),
-    userInfo: new UserInfo(options.verifyAccessToken, principals),
-  })
-}
-
-interface Parts {
-  readonly publicUrl: string
+export interface AuthorizationServerParts {
+  /** Our issuer, and the address that everything here is printed with, exactly. */
+  readonly issuer: string
+  /** The metadata may be kept by caches: it is the same for everybody. */
+  readonly isOnly: boolean
   readonly resources: OAuthResources
   readonly provider: Provider
   readonly clients: RegisteredClients
@@ -122,7 +40,8 @@ interface Parts {
   readonly units: SessionStorage['units']
   /** Some client of the settings may connect devices. */
   readonly hasDevices: boolean
-  readonly onRefused: AuthorizationServerOptions['onRefused']
+  /** Told of what is refused without a record. */
+  readonly onRefused: (exchange: Exchange, error: unknown) => void
   readonly verifyAccessToken: VerifyAccessToken
   readonly connections: Connections
   readonly signIn: SignIn
@@ -130,24 +49,25 @@ interface Parts {
   readonly userInfo: UserInfo
 }
 
-/** The surfaces of the authorization server: every request of theirs, answered. */
+/** The surfaces of the authorization server as one issuer: every request of theirs, answered. */
 export class AuthorizationServer {
-  readonly #parts: Parts
+  readonly #parts: AuthorizationServerParts
   readonly #callback: ProviderCallback
 
-  constructor(parts: Parts) {
+  constructor(parts: AuthorizationServerParts) {
     this.#parts = parts
     this.#callback = parts.provider.callback()
   }
 
   async #metadata(found: MetadataPath): Promise<Answer> {
-    const { publicUrl } = this.#parts
-    if (found.kind === 'moved') return { status: 302, headers: { Location: publicUrl + found.to } }
+    const { issuer, isOnly } = this.#parts
+    if (found.kind === 'moved') return { status: 302, headers: { Location: issuer + found.to } }
     const target = '/.well-known/openid-configuration'
-    const { body } = await runProvider(this.#callback, { method: 'GET', target, headers: {}, body: '' }, publicUrl)
+    const { body } = await runProvider(this.#callback, { method: 'GET', target, headers: {}, body: '' }, issuer)
     return {
       status: 200,
-      headers: { 'Cache-Control': 'public, max-age=300' },
+      // A cache in front knows us by one name: it would hand out what stands here at our other ones.
+      ...(isOnly ? { headers: { 'Cache-Control': 'public, max-age=300' } } : {}),
       body: JSON.stringify(publishedMetadata(JSON.parse(body))),
     }
   }
@@ -175,9 +95,9 @@ export class AuthorizationServer {
   }
 
   async #serve(exchange: Exchange, { route, rest }: Place): Promise<Answer> {
-    const { signIn, signOut, userInfo, publicUrl, resources } = this.#parts
+    const { signIn, signOut, userInfo, issuer, resources } = this.#parts
     const isPost = exchange.method === 'POST'
-    const terms = { publicUrl, resources }
+    const terms = { publicUrl: issuer, resources }
     switch (route) {
       case ROUTES.signIn:
         return isPost ? signIn.submit(exchange, rest ?? '') : signIn.show(exchange, rest ?? '')
@@ -207,7 +127,7 @@ export class AuthorizationServer {
 
   /** RFC 8628. Not there while no client of the settings has it. */
   async #device(exchange: Exchange, { route, rest }: Place): Promise<Answer> {
-    const { publicUrl, resources, hasDevices, cookies, provider } = this.#parts
+    const { issuer, resources, hasDevices, cookies, provider } = this.#parts
     const isPost = exchange.method === 'POST'
     if (!hasDevices || (rest !== undefined && isPost)) throw nothingHere()
     if (rest !== undefined || (isPost && route === ROUTES.library.code_verification)) {
@@ -220,7 +140,7 @@ export class AuthorizationServer {
     if (!isPost) return this.#run(exchange, codePageTarget(exchange.query))
     const body = await exchange.readBody()
     if (route === ROUTES.library.code_verification) return this.#run(exchange, route, { body: codeFormBody(body) })
-    return this.#run(exchange, route, { body: authorizeParameters(body, { publicUrl, resources }) })
+    return this.#run(exchange, route, { body: authorizeParameters(body, { publicUrl: issuer, resources }) })
   }
 
   /** The library proves the client; an access token is ended by its grant, and only by the client that it is of. */
@@ -263,7 +183,7 @@ export class AuthorizationServer {
     target: string,
     { body = '', uid }: { readonly body?: string; readonly uid?: string } = {},
   ): Promise<Answer> {
-    const { cookies, publicUrl } = this.#parts
+    const { cookies, issuer } = this.#parts
     const cookie = exchange.header('cookie')
     const headers: Record<string, string> = { ...cookies.toLibrary(cookie, uid) }
     for (const name of SEEN_HEADERS) {
@@ -271,7 +191,7 @@ export class AuthorizationServer {
       if (value !== undefined) headers[name] = value
     }
     const { method } = exchange
-    const answer: ProviderAnswer = await runProvider(this.#callback, { method, target, headers, body }, publicUrl)
+    const answer: ProviderAnswer = await runProvider(this.#callback, { method, target, headers, body }, issuer)
     return { ...toAnswer(answer), cookies: cookies.fromLibrary(answer.cookies, cookie, uid) }
   }
 

@@ -1,4 +1,3 @@
-import { GatewayError } from '../errors.ts'
 import type { WorkspaceScopes } from './workspace-scopes.ts'
 
 /** A workspace as the authorization server knows it. */
@@ -10,7 +9,7 @@ export interface OAuthResource extends WorkspaceScopes {
   readonly accountId: string
 }
 
-/** The workspaces that take our access tokens. */
+/** The workspaces that take our access tokens, as clients of one issuer know them. */
 export interface OAuthResources {
   /** The one behind a path below the public URL, alias or not. */
   find(path: string): OAuthResource | undefined
@@ -37,15 +36,4 @@ export function findResource(
   const path = asked.pathname.slice(base.length)
   // The bare origin is what some clients make of a URL: it can only mean the only one.
   return path === '' || path === '/' ? resources.only() : resources.find(path)
-}
-
-/** Refuses what cannot be an issuer (PRODUCT.md, 12): codes and tokens would travel in the open. */
-export function checkIssuer(publicUrl: string): void {
-  const { protocol, hostname } = new URL(publicUrl)
-  const isLoopback = hostname === 'localhost' || hostname === '[::1]' || /^127(?:\.\d{1,3}){3}$/.test(hostname)
-  if (protocol === 'https:' || isLoopback) return
-  throw new GatewayError(
-    'config_invalid',
-    'authType oauth and both need a publicUrl that begins with https:// (http works on this machine only).',
-  )
 }

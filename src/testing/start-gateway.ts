@@ -79,7 +79,7 @@ export async function startGateway(options: TestGatewayOptions = {}): Promise<Te
         keptBy: 'api',
         reach,
       })
-      return { workspace, endpoint: running.gateway.publicUrl() + workspacePath(workspace) }
+      return { workspace, endpoint: running.gateway.publicUrls.own + workspacePath(workspace) }
     },
     async restart() {
       await running.stop()

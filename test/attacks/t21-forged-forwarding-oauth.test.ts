@@ -49,3 +49,61 @@ suite('T21: the authorization server', () => {
     })
   }
 })
+
+/** As a proxy passes them on that lets clients write what they like. */
+const forwarded = (host: string, scheme = 'https') => [`X-Forwarded-Proto: ${scheme}`, `X-Forwarded-Host: ${host}`]
+const issuerAt = async (url: string, headers: readonly string[]) => {
+  const { status, body } = await sendRaw(url, { target: '/.well-known/oauth-authorization-server', headers })
+  return status === 200 ? textAt(JSON.parse(body), 'issuer') : status
+}
+
+suite('T21: the authorization server without PUBLIC_URL', () => {
+  const config = { trustProxy: ['loopback'], allowedHosts: ['mcp.example'], auth: { authType: 'oauth' } }
+
+  test('is called by a proxy’s word only where the proxy is trusted', async () => {
+    await using stand = await startOAuthStand({ config: { ...config, trustProxy: ['192.0.2.1'] } })
+    const { url, adminKey } = stand.gateway
+    const path = new URL(stand.endpoint).pathname
+    const targets = [...DOCUMENTS, `/.well-known/oauth-protected-resource${path}`, path, '/api/workspaces']
+    const headers = [`Authorization: Bearer ${adminKey}`]
+    for (const target of targets) {
+      const plain = await sendRaw(url, { target, headers })
+      const forged = await sendRaw(url, { target, headers: [...headers, ...forwarded('mcp.example')] })
+      assert.deepEqual([forged.status, forged.body], [plain.status, plain.body], target)
+      assert.equal(forged.headers.get('www-authenticate'), plain.headers.get('www-authenticate'))
+      assert.ok(!forged.whole.includes('mcp.example'), target)
+    }
+    assert.equal(await issuerAt(url, forwarded('mcp.example')), url)
+  })
+
+  test('is never called by a name or a port that the operator has not written', async () => {
+    await using stand = await startOAuthStand({ config })
+    const { url } = stand.gateway
+    const { port } = new URL(url)
+    assert.equal(await issuerAt(url, forwarded('mcp.example')), 'https://mcp.example')
+    assert.equal(await issuerAt(url, forwarded('MCP.example:443')), 'https://mcp.example')
+    for (const host of ['evil.example', 'mcp.example.evil.example', 'mcp.example:1', 'mcp.example:8443']) {
+      assert.equal(await issuerAt(url, forwarded(host)), 403, host)
+    }
+    // Names of this machine are nobody's to choose either: they change nothing.
+    for (const host of ['localhost:1', '127.0.0.1:8443', `[::1]:${port}`]) {
+      assert.equal(await issuerAt(url, forwarded(host)), url, host)
+    }
+    assert.equal(await issuerAt(url, ['X-Forwarded-Proto: https', 'X-Forwarded-Port: 8443']), url)
+    assert.equal(await issuerAt(url, forwarded('mcp.example', 'http')), 400)
+  })
+
+  test('gives a form to no page but its own', async () => {
+    await using stand = await startOAuthStand({ config })
+    const { url } = stand.gateway
+    const post = (origin: string) =>
+      sendRaw(url, {
+        ...{ method: 'POST', target: '/oauth/sign-out', body: 'do=sign-out' },
+        headers: [...forwarded('mcp.example'), `Origin: ${origin}`, 'Content-Type: application/x-www-form-urlencoded'],
+      })
+    for (const origin of ['http://mcp.example', 'https://mcp.example:1', 'https://evil.example', 'null']) {
+      assert.equal((await post(origin)).status, 403, origin)
+    }
+    assert.equal((await post('https://mcp.example')).status, 200)
+  })
+})

@@ -42,6 +42,25 @@ suite('MCPJam’s OAuth conformance checks pass', () => {
     await assertConformant(stand, { protocolVersion: '2025-11-25', registrationStrategy: 'cimd', client })
     assert.ok(site.asked() > 0)
   })
+
+  // Metadata documents came with 2025-11-25, so MCPJam tests no earlier revision with one: it refuses before it asks anybody.
+  // What we do with such a client: metadata-document-revisions.test.ts.
+  for (const protocolVersion of ['2025-03-26', '2025-06-18'] as const) {
+    test(`${protocolVersion} with a client that is a metadata document is refused by MCPJam itself`, () => {
+      const client = { clientIdMetadataUrl: 'https://client.example/client.json' }
+      const asked = {
+        serverUrl: 'https://gate.example/mcp',
+        protocolVersion,
+        registrationStrategy: 'cimd',
+        client,
+      } as const
+      assert.throws(() => new OAuthConformanceTest(asked), {
+        message: `CIMD registration is not supported for protocol version ${protocolVersion}`,
+      })
+      assert.ok(new OAuthConformanceTest({ ...asked, registrationStrategy: 'dcr' }))
+      assert.ok(new OAuthConformanceTest({ ...asked, protocolVersion: '2025-11-25' }))
+    })
+  }
 })
 
 async function assertConformant(
