@@ -6,7 +6,7 @@ const OWN_CHOICE = /semi-space|heap-growing|max-old-space|max-heap/
 // One arena for all threads, since glibc keeps freed memory in one for each; and fixed thresholds, since the ones it learns let
 // it keep what a start or a burst has freed (measured: 189 MB without them, 159 to 166 with).
 const MALLOC = {
-  MALLOC_ARENA_MAX: '1',
+  MALLOC_ARENA_MAX: '2',
   MALLOC_TRIM_THRESHOLD_: '131072',
   MALLOC_MMAP_THRESHOLD_: '131072',
 }

@@ -1,6 +1,5 @@
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { z } from 'zod'
+import manifest from '../../package.json' with { type: 'json' }
 import { type Config, isLoopback, isPublic } from '../config.ts'
 import { readOrMakeKeyFile } from '../crypto/key-file.ts'
 import { createKeyring, type Keyring } from '../crypto/keyring.ts'
@@ -65,7 +64,7 @@ export async function layFoundation(
   { now = Date.now, logTo, egress: wayOut }: GatewayOptions = {},
 ): Promise<Foundation> {
   const keyring = readKeyring(config)
-  const version = await readVersion()
+  const { version } = manifest
   const { logFormat: format, logLevel: level } = config
   const log = createLog({ format, level, destination: logTo ?? STANDARD_OUTPUT, now })
   const { privateHosts } = config
@@ -159,10 +158,4 @@ function hostRulesOf(config: Config): HostRules {
     origins: new Set([...(config.allowedOrigins ?? []), ...(own === undefined ? [] : [own.origin])]),
     loopbackOrigins: loopback,
   }
-}
-
-async function readVersion(): Promise<string> {
-  const text = await readFile(new URL('../../package.json', import.meta.url), 'utf8')
-  const { version } = z.object({ version: z.string() }).parse(JSON.parse(text))
-  return version
 }

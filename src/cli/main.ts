@@ -1,6 +1,5 @@
-import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
-import { z } from 'zod'
+import manifest from '../../package.json' with { type: 'json' }
 import { GatewayError } from '../errors.ts'
 import { printError } from './terminal.ts'
 
@@ -27,7 +26,7 @@ export async function main(args: readonly string[]): Promise<void> {
   process.stdout.on('error', endOnClosedPipe)
   const program = new Command('gatehouse')
     .description('Puts any HTTP API or MCP server behind one authenticated MCP endpoint.')
-    .version(version(), '--version', 'print the version')
+    .version(manifest.version, '--version', 'print the version')
     .showHelpAfterError('Add --help to see what there is.')
   for (const load of commandsFor(args)) program.addCommand(await load())
   try {
@@ -42,11 +41,6 @@ export async function main(args: readonly string[]): Promise<void> {
 function commandsFor([name = '']: readonly string[]): Iterable<() => Promise<Command>> {
   const asked = COMMANDS.get(name)
   return asked === undefined ? COMMANDS.values() : [asked]
-}
-
-function version(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
-  return z.object({ version: z.string() }).parse(JSON.parse(text)).version
 }
 
 /** Whoever read us has seen enough (`gatehouse logs | head`): that is an end, not a failure. */

@@ -7,7 +7,7 @@ import { z } from 'zod'
 import { Folder } from './gatehouse-process.ts'
 
 const root = join(import.meta.dirname, '../..')
-const NEEDED = ['bin', 'src', 'package.json', 'tsconfig.json', 'tsconfig.build.json', 'README.md', 'LICENSE']
+const NEEDED = ['bin', 'src', 'scripts', 'package.json', 'tsconfig.json', 'tsconfig.build.json', 'README.md', 'LICENSE']
 const packed = z.array(z.object({ filename: z.string(), files: z.array(z.object({ path: z.string() })) }))
 const manifest = z.object({ bin: z.record(z.string(), z.string()), exports: z.unknown(), version: z.string() })
 
@@ -63,16 +63,18 @@ suite('the npm package', () => {
   after(() => folder[Symbol.asyncDispose]())
 
   test('holds what runs and what a licence asks for: no sources, no tests, nothing of this machine', () => {
-    const wanted = /^(bin\/[\w-]+\.js|dist\/.+\.(js|d\.ts)|package\.json|README\.md|LICENSE)$/
+    const wanted =
+      /^(bin\/[\w-]+\.js|dist\/[\w-]+\.js|dist\/types\/.+\.d\.ts|dist\/THIRD-PARTY-NOTICES\.txt|package\.json|README\.md|LICENSE)$/
     assert.deepEqual(
       paths.filter((path) => !wanted.test(path)),
       [],
     )
     assert.deepEqual(
-      paths.filter((path) => /test-support|\.test\.|^dist\/testing\/|store-contract/.test(path)),
+      paths.filter((path) => /test-support|\.test\.|\/testing\/|store-contract/.test(path)),
       [],
     )
-    for (const path of ['bin/gatehouse.js', 'dist/cli/main.js', 'LICENSE', 'README.md']) assert.ok(paths.includes(path))
+    const expected = ['bin/gatehouse.js', 'dist/main.js', 'dist/THIRD-PARTY-NOTICES.txt', 'LICENSE', 'README.md']
+    for (const path of expected) assert.ok(paths.includes(path), path)
   })
 
   test('installs into an empty folder, finds everything it names, and its demo works', async () => {
@@ -93,6 +95,26 @@ suite('the npm package', () => {
     assert.deepEqual({ code, stderr }, { code: 0, stderr: '' }, stdout)
     assert.match(stdout, /\nEvery step was right\.\n$/)
     assert.equal((await folder.run(['--version'], { program })).stdout, `${version}\n`)
+  })
+
+  test('finds what it loads only when somebody asks for it: the authorization server, the language of rules', async () => {
+    const program = join(folder.file('empty'), 'node_modules/mcp-gatehouse/bin/gatehouse.js')
+    const rules = [{ effect: 'deny', when: `caller.subject == 'nobody'` }]
+    const workspace = { name: 'shop', source: 'api.json', auth: { authType: 'oauth' }, access: { rules } }
+    const document = {
+      openapi: '3.1.0',
+      info: { title: 'Shop', version: '1' },
+      paths: {},
+      servers: [{ url: 'http://127.0.0.1:1' }],
+    }
+    await folder.write('api.json', JSON.stringify(document))
+    await folder.write('gatehouse.yaml', JSON.stringify({ port: 0, workspaces: [workspace] }))
+    await using gateway = await folder.start([], { program })
+    const metadata = await fetch(`${gateway.url}/.well-known/oauth-authorization-server`)
+    assert.equal(metadata.status, 200)
+    const known = z.object({ issuer: z.string(), jwks_uri: z.string() }).parse(await metadata.json())
+    assert.equal(known.issuer, gateway.url)
+    assert.equal((await fetch(known.jwks_uri)).status, 200)
   })
 })
 

@@ -1,4 +1,0 @@
-import './node-version.js'
-import { rmSync } from 'node:fs'
-
-rmSync(new URL('../dist', import.meta.url), { recursive: true, force: true })
