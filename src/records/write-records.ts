@@ -1,5 +1,6 @@
 import { toGatewayError } from '../errors.ts'
-import { recordText } from '../store/record-text.ts'
+import { RecordBatch } from '../store/record-batch.ts'
+import type { NewRecordRow } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
 import type { Log } from './log.ts'
 import type { RecordLine, WriteRecord } from './record.ts'
@@ -8,8 +9,8 @@ import { toRow } from './record-rows.ts'
 const BATCH_LINES_MAX = 1000
 const FIELD_LENGTH_MAX = 500
 const ARGUMENTS_LENGTH_MAX = 2000
-/** How many lines are dropped at once when too many wait: dropping one by one would move the whole list each time. */
-const DROPPED_AT_ONCE = 1000
+/** Whatever their number of lines: half a megabyte each. */
+const FULL_BATCHES_MAX = 128
 /** The oldest stored lines are deleted after this many new ones. */
 const TRIM_EVERY_LINES = 10_000
 
@@ -28,7 +29,7 @@ export interface RecordWriterOptions {
   readonly flushMs?: number
   /** After a failure, milliseconds. */
   readonly retryMs?: number
-  /** More lines than this do not wait: the oldest are dropped, counted and logged. */
+  /** More lines than this do not wait: the oldest thousand are dropped, counted and logged. At least 2,000. */
   readonly waitingMax?: number
   /** More lines than this are not kept in the store: the oldest are deleted. */
   readonly keptMax?: number
@@ -44,8 +45,13 @@ class BatchedWriter {
   readonly #store: Store
   readonly #log: Log
   readonly #options: Required<RecordWriterOptions>
-  /** As texts: a thousand lines with all their fields, alive for a quarter of a second, are costly to collect. */
-  #waiting: string[] = []
+  #filling = new RecordBatch()
+  /** The oldest first, without the one that the store has just now. */
+  #full: RecordBatch[] = []
+  /** An empty one, to be used again. */
+  #spare: RecordBatch | undefined
+  /** In the one that is being filled and in the full ones. */
+  #waiting = 0
   #timer: NodeJS.Timeout | undefined
   #flushing: Promise<void> | undefined
   #isFailing = false
@@ -64,9 +70,9 @@ class BatchedWriter {
     if (this.#isClosed) return
     const line = bounded(given)
     this.#log.record(line)
-    this.#waiting.push(recordText(toRow(line)))
-    if (this.#waiting.length > this.#options.waitingMax) this.#dropOldest()
-    if (this.#waiting.length >= BATCH_LINES_MAX && !this.#isFailing) this.#begin()
+    this.#add(toRow(line))
+    if (this.#isTooMuch()) this.#dropOldest()
+    if (this.#full.length > 0 && !this.#isFailing) this.#begin()
     else this.#timer ??= setTimeout(() => this.#begin(), this.#delayMs()).unref()
   }
 
@@ -81,7 +87,26 @@ class BatchedWriter {
     this.#isClosed = true
     await this.flush()
     clearTimeout(this.#timer)
-    if (this.#waiting.length > 0) this.#log.error('records were lost at the stop', { lines: this.#waiting.length })
+    if (this.#waiting > 0) this.#log.error('records were lost at the stop', { lines: this.#waiting })
+  }
+
+  #add(row: NewRecordRow): void {
+    if (!this.#filling.add(row)) {
+      this.#closeFilling()
+      this.#filling.add(row)
+    }
+    this.#waiting += 1
+    if (this.#filling.count >= BATCH_LINES_MAX) this.#closeFilling()
+  }
+
+  #closeFilling(): void {
+    this.#full.push(this.#filling)
+    this.#filling = this.#spare ?? new RecordBatch()
+    this.#spare = undefined
+  }
+
+  #isTooMuch(): boolean {
+    return this.#waiting > this.#options.waitingMax || this.#full.length > FULL_BATCHES_MAX
   }
 
   #delayMs(): number {
@@ -99,32 +124,45 @@ class BatchedWriter {
   }
 
   async #storeAll(): Promise<void> {
-    while (this.#waiting.length > 0) {
-      const batch = this.#waiting.slice(0, BATCH_LINES_MAX)
-      this.#waiting = this.#waiting.slice(BATCH_LINES_MAX)
+    for (let batch = this.#next(); batch !== undefined; batch = this.#next()) {
       try {
         await this.#store.records.append(batch)
       } catch (error) {
         const isRetried = this.#refused(batch, error)
         if (isRetried) return
+        this.#useAgain(batch)
         continue
       }
-      this.#stored(batch.length)
+      this.#stored(batch.count)
+      this.#useAgain(batch)
       await this.#trim()
     }
   }
 
+  #next(): RecordBatch | undefined {
+    if (this.#full.length === 0 && this.#filling.count > 0) this.#closeFilling()
+    const batch = this.#full.shift()
+    this.#waiting -= batch?.count ?? 0
+    return batch
+  }
+
+  #useAgain(batch: RecordBatch): void {
+    batch.clear()
+    this.#spare = batch
+  }
+
   /** Keeps the batch for later when the store was to blame. Otherwise its lines would stand in the way of all others. */
-  #refused(batch: readonly string[], error: unknown): boolean {
+  #refused(batch: RecordBatch, error: unknown): boolean {
     const { code } = toGatewayError(error)
     if (code !== 'unavailable') {
-      this.#log.error('records were refused by the store', { code, lines: batch.length })
+      this.#log.error('records were refused by the store', { code, lines: batch.count })
       return false
     }
-    this.#waiting = [...batch, ...this.#waiting]
-    if (!this.#isFailing) this.#log.error('records cannot be stored, they wait', { code, lines: this.#waiting.length })
+    this.#full.unshift(batch)
+    this.#waiting += batch.count
+    if (!this.#isFailing) this.#log.error('records cannot be stored, they wait', { code, lines: this.#waiting })
     this.#isFailing = true
-    if (this.#waiting.length > this.#options.waitingMax) this.#dropOldest()
+    if (this.#isTooMuch()) this.#dropOldest()
     if (!this.#isClosed) this.#timer ??= setTimeout(() => this.#begin(), this.#delayMs()).unref()
     return true
   }
@@ -136,10 +174,10 @@ class BatchedWriter {
     this.#dropped = 0
   }
 
+  /** A whole batch: dropping lines one by one would move all of them each time. */
   #dropOldest(): void {
-    const surplus = Math.max(DROPPED_AT_ONCE, this.#waiting.length - this.#options.waitingMax)
-    const dropped = Math.min(surplus, this.#waiting.length - 1)
-    this.#waiting = this.#waiting.slice(dropped)
+    const dropped = this.#full.shift()?.count ?? 0
+    this.#waiting -= dropped
     if (this.#dropped === 0) this.#log.error('too many records wait, the oldest are dropped', { lines: dropped })
     this.#dropped += dropped
   }

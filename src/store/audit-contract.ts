@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { GatewayError } from '../errors.ts'
+import { RecordBatch } from './record-batch.ts'
 import type { AuditChainRow, AuditRow } from './schema.ts'
 import { exampleRecord, exampleWorkspaceRow, type StoreUnderTest } from './store-contract.ts'
 
@@ -119,7 +120,7 @@ export function auditContract(open: () => Promise<StoreUnderTest>): void {
   test('old records expire up to the first that is young enough, a bounded number at a time', async () => {
     await using under = await open()
     const { records } = under.store
-    await records.append([5, 6, 7, 20, 8].map((at) => exampleRecord(`at${at}`, { at })))
+    await records.append(RecordBatch.of(...[5, 6, 7, 20, 8].map((at) => exampleRecord(`at${at}`, { at }))))
     assert.equal(await records.expire({ before: 10, limit: 2 }), 2)
     assert.equal(await records.expire({ before: 10, limit: 9 }), 1)
     assert.equal(await records.expire({ before: 10, limit: 9 }), 0)

@@ -30,8 +30,8 @@ export function issuedTable(database: Kysely<Tables>, client: SqliteClient): Iss
     find: (id) => database.selectFrom('issued').selectAll().where('id', '=', id).executeTakeFirst(),
     ...issuedChanges(database),
     async use(uses) {
-      const rows = uses.map(({ id, at }) => JSON.stringify([at, id, at]))
-      if (rows.length > 0) await database.connection().execute(() => client.batch(NOTE_USE, rows))
+      const lines = uses.map(({ id, at }) => `${JSON.stringify([at, id, at])}\n`).join('')
+      if (lines !== '') await database.connection().execute(() => client.batch(NOTE_USE, Buffer.from(lines)))
     },
     ...lifetimes(database),
   }

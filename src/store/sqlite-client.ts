@@ -9,7 +9,7 @@ const TAKEN = new Set([1555, 2067])
 const OUT_OF_ORDER = new Set([5, 6, 7, 8, 10, 11, 13, 14, 26])
 
 /** Batches are read and dropped: a young generation as large as the main thread's would only hold more of what is over. */
-const LIMITS = { maxYoungGenerationSizeMb: 4 } as const
+const LIMITS = { maxYoungGenerationSizeMb: 2 } as const
 
 /** What a statement gave. */
 export interface SqliteResult<Row> {
@@ -48,10 +48,11 @@ export class SqliteClient {
 
   /**
    * Runs one statement for every row, in one transaction: all or none. Must not be called inside another transaction.
-   * Each row is the JSON text, in one line, of an array of texts, numbers and nulls, one for every parameter of the statement.
+   * Each row is a line: the JSON text of an array of texts, numbers and nulls, one for every parameter of the statement. In
+   * shared memory they are not copied, and must not change meanwhile.
    */
-  async batch(sql: string, rows: readonly string[]): Promise<void> {
-    await this.#ask({ id: ++this.#lastId, kind: 'batch', sql, rowLines: rows.join('\n') })
+  async batch(sql: string, lines: Uint8Array): Promise<void> {
+    await this.#ask({ id: ++this.#lastId, kind: 'batch', sql, lines })
   }
 
   /** Ends the thread after everything that was asked before. */

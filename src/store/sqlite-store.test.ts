@@ -9,6 +9,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { suite, test } from 'node:test'
 import { Kysely, sql } from 'kysely'
 import { GatewayError } from '../errors.ts'
+import { RecordBatch } from './record-batch.ts'
 import type { Tables } from './schema.ts'
 import { SqliteClient } from './sqlite-client.ts'
 import { sqliteDialect } from './sqlite-dialect.ts'
@@ -150,7 +151,7 @@ suite('openSqliteStore', () => {
     const rows = Array.from({ length: 20_000 }, (_, n) => exampleRecord(`r${n}`))
     let turns = 0
     let isDone = false
-    const appended = store.records.append(rows).finally(() => {
+    const appended = store.records.append(RecordBatch.of(...rows)).finally(() => {
       isDone = true
     })
     while (!isDone) {
@@ -200,7 +201,10 @@ suite('the Kysely driver', () => {
     for (const value of [undefined, Number.NaN, {}, true, 1n]) {
       await assert.rejects(sql`insert into t values (1, ${value})`.execute(under.database), GatewayError)
     }
-    await assert.rejects(under.client.batch('insert into t values (?, ?)', ['[1,"a"]', '[1,{}]']), GatewayError)
+    await assert.rejects(
+      under.client.batch('insert into t values (?, ?)', Buffer.from('[1,"a"]\n[1,{}]\n')),
+      GatewayError,
+    )
     assert.equal(await under.count(), 0)
   })
 
@@ -219,10 +223,11 @@ function startWriter(folder: string) {
   const code = `
     const { openSqliteStore } = await import(${JSON.stringify(new URL('./sqlite-store.ts', import.meta.url).href)})
     const { exampleRecord, exampleWorkspaceRow } = await import(${JSON.stringify(new URL('./store-contract.ts', import.meta.url).href)})
+    const { RecordBatch } = await import(${JSON.stringify(new URL('./record-batch.ts', import.meta.url).href)})
     const store = await openSqliteStore({ folder: process.argv[1] })
     for (let n = 0; ; n++) {
       const id = process.pid + '-' + n
-      await Promise.all([store.workspaces.insert(exampleWorkspaceRow(id)), store.records.append([exampleRecord(id)])])
+      await Promise.all([store.workspaces.insert(exampleWorkspaceRow(id)), store.records.append(RecordBatch.of(exampleRecord(id)))])
       process.stdout.write(id + '\\n')
     }`
   const child = spawn(process.execPath, ['--input-type=module', '-e', code, folder], {

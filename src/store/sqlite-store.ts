@@ -119,7 +119,7 @@ function recordTable(database: Kysely<Tables>, client: SqliteClient): RecordTabl
   return {
     async append(records) {
       // A thousand rows are one message, one statement and one commit.
-      if (records.length > 0) await database.connection().execute(() => client.batch(APPEND_RECORD, records))
+      if (records.count > 0) await database.connection().execute(() => client.batch(APPEND_RECORD, records.lines))
     },
     async read(filter) {
       const oldestFirst = filter.after !== undefined && filter.before === undefined

@@ -6,7 +6,7 @@ import { auditContract } from './audit-contract.ts'
 import { checkKey } from './check-key.ts'
 import { issuedContract } from './issued-contract.ts'
 import { peopleContract } from './people-contract.ts'
-import { recordText } from './record-text.ts'
+import { RecordBatch } from './record-batch.ts'
 import type { NewRecordRow, WorkspaceRow } from './schema.ts'
 import type { Store } from './store.ts'
 
@@ -38,7 +38,7 @@ export function exampleWorkspaceRow(id: string, changes: Partial<WorkspaceRow> =
 }
 
 /** A record row with every column set. */
-export function exampleRecordRow(requestId: string, changes: Partial<NewRecordRow> = {}): NewRecordRow {
+export function exampleRecord(requestId: string, changes: Partial<NewRecordRow> = {}): NewRecordRow {
   return {
     request_id: requestId,
     kind: 'request',
@@ -65,11 +65,6 @@ export function exampleRecordRow(requestId: string, changes: Partial<NewRecordRo
   }
 }
 
-/** The same row as `append` takes it. */
-export function exampleRecord(requestId: string, changes: Partial<NewRecordRow> = {}): string {
-  return recordText(exampleRecordRow(requestId, changes))
-}
-
 /** Holds an engine to what `store.ts` promises. */
 export function storeContract(name: string, open: () => Promise<StoreUnderTest>): void {
   suite(`${name} keeps the contract of a store:`, () => {
@@ -86,7 +81,7 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
       await under.store.close()
       await under.store.close()
       await assert.rejects(under.store.workspaces.list(), hasCode('unavailable'))
-      await assert.rejects(under.store.records.append([exampleRecord('r')]), hasCode('unavailable'))
+      await assert.rejects(under.store.records.append(RecordBatch.of(exampleRecord('r'))), hasCode('unavailable'))
     })
   })
 }
@@ -167,14 +162,14 @@ function workspaceContract(open: () => Promise<StoreUnderTest>): void {
 function recordContract(open: () => Promise<StoreUnderTest>): void {
   test('records come back column by column, in the order in which they were appended', async () => {
     await using under = await open()
-    const full = exampleRecordRow('r1')
+    const full = exampleRecord('r1')
     const bare: NewRecordRow = {
-      ...exampleRecordRow('r2', { kind: 'login', outcome: 'ok', code: null, detail: null, workspace_id: null }),
+      ...exampleRecord('r2', { kind: 'login', outcome: 'ok', code: null, detail: null, workspace_id: null }),
       ...{ workspace: null, method: null, tool: null, arguments: null, issuer: null, subject: null, client: null },
       ...{ session: null, protocol_version: null, client_address: null, status: null, upstream_status: null },
       upstream_ms: null,
     }
-    await under.store.records.append([recordText(full), recordText(bare)])
+    await under.store.records.append(RecordBatch.of(full, bare))
     const rows = await (await under.reopen()).records.read({ limit: 10 })
     assert.deepEqual(rows, [
       { seq: 1, ...full, account_id: null },
@@ -188,7 +183,9 @@ function recordContract(open: () => Promise<StoreUnderTest>): void {
     await workspaces.insert(exampleWorkspaceRow('w1', { account_id: 'ours' }))
     await workspaces.insert(exampleWorkspaceRow('w2', { account_id: 'theirs' }))
     const none = exampleRecord('c', { workspace_id: null })
-    await records.append([exampleRecord('a'), exampleRecord('b', { workspace_id: 'w2' }), none, exampleRecord('d')])
+    await records.append(
+      RecordBatch.of(exampleRecord('a'), exampleRecord('b', { workspace_id: 'w2' }), none, exampleRecord('d')),
+    )
     await workspaces.delete('w1')
     const ids = async (accountId: string) =>
       (await records.read({ accountId, limit: 9 })).map((row) => row.request_id).join('')
@@ -198,23 +195,28 @@ function recordContract(open: () => Promise<StoreUnderTest>): void {
   test('a batch with a bad row is refused whole', async () => {
     await using under = await open()
     const rows = [exampleRecord('good'), exampleRecord('bad', { at: 1.5 })]
-    await assert.rejects(under.store.records.append(rows), hasCode('internal'))
-    await assert.rejects(under.store.records.append([exampleRecord('bad', { at: Number.NaN })]), hasCode('internal'))
+    await assert.rejects(under.store.records.append(RecordBatch.of(...rows)), hasCode('internal'))
+    await assert.rejects(
+      under.store.records.append(RecordBatch.of(exampleRecord('bad', { at: Number.NaN }))),
+      hasCode('internal'),
+    )
     assert.deepEqual(await under.store.records.read({ limit: 10 }), [])
-    await under.store.records.append([exampleRecord('next')])
+    await under.store.records.append(RecordBatch.of(exampleRecord('next')))
     assert.equal((await under.store.records.read({ limit: 10 })).length, 1)
   })
 
   test('reading gives the newest, pages backwards and forwards, and filters', async () => {
     await using under = await open()
     const records = under.store.records
-    await records.append([])
-    await records.append([
-      exampleRecord('a'),
-      exampleRecord('b', { workspace_id: 'w2', tool: 'other' }),
-      exampleRecord('c', { kind: 'login', outcome: 'ok' }),
-      exampleRecord('d'),
-    ])
+    await records.append(RecordBatch.of())
+    await records.append(
+      RecordBatch.of(
+        exampleRecord('a'),
+        exampleRecord('b', { workspace_id: 'w2', tool: 'other' }),
+        exampleRecord('c', { kind: 'login', outcome: 'ok' }),
+        exampleRecord('d'),
+      ),
+    )
     const ids = async (filter: Parameters<typeof records.read>[0]) =>
       (await records.read(filter)).map((row) => row.request_id).join('')
     assert.equal(await ids({ limit: 2 }), 'cd')
@@ -230,11 +232,11 @@ function recordContract(open: () => Promise<StoreUnderTest>): void {
 
   test('trimming keeps the newest, and a place in the order is never given twice', async () => {
     await using under = await open()
-    await under.store.records.append([exampleRecord('a'), exampleRecord('b'), exampleRecord('c')])
+    await under.store.records.append(RecordBatch.of(exampleRecord('a'), exampleRecord('b'), exampleRecord('c')))
     assert.equal(await under.store.records.trim({ keep: 2 }), 1)
     assert.equal(await under.store.records.trim({ keep: 0 }), 2)
     assert.equal(await under.store.records.trim({ keep: 0 }), 0)
-    await under.store.records.append([exampleRecord('d')])
+    await under.store.records.append(RecordBatch.of(exampleRecord('d')))
     assert.deepEqual(
       (await under.store.records.read({ limit: 10 })).map((row) => row.seq),
       [4],

@@ -1,4 +1,5 @@
 import type { OauthItems } from './oauth-items.ts'
+import type { RecordBatch } from './record-batch.ts'
 import type {
   AccountRow,
   AuditChainRow,
@@ -187,8 +188,8 @@ export interface WorkspaceTable {
 }
 
 export interface RecordTable {
-  /** All or none of them, in this order. Each is what `recordText` made of a row. */
-  append(records: readonly string[]): Promise<void>
+  /** All or none of them, in this order. The batch must not change before the promise is settled. */
+  append(records: RecordBatch): Promise<void>
   /** The newest that fit the filter, or with `after` the oldest; always in the order of `seq`. */
   read(filter: RecordFilter): Promise<RecordRow[]>
   /** Deletes the oldest, so that at most `keep` are left. Gives the number of deleted rows. */

@@ -162,7 +162,8 @@ suite('T29: a flood leaves nothing behind', () => {
     {
       kind: 'refused tokens',
       name: 'tokens that are refused, 2,500 of them',
-      first: 300,
+      // After 300 what V8 makes of the code still grows, as much as the limit is.
+      first: 3_000,
       second: 2_500,
       status: '401',
     },
