@@ -1,6 +1,6 @@
 // Measured with a million calls of a million callers (`npm run bench -- --memory`): 340 MB without these, some 160 with them.
 // A young generation that is not allowed to grow to 130 MB, and an old one that is collected when it has grown by a fifth.
-const FLAGS = ['--max-semi-space-size=8', '--heap-growing-percent=20']
+const FLAGS = ['--max-semi-space-size=6', '--heap-growing-percent=10']
 const OWN_CHOICE = /semi-space|heap-growing|max-old-space|max-heap/
 
 // One arena for all threads, since glibc keeps freed memory in one for each; and fixed thresholds, since the ones it learns let

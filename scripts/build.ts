@@ -41,6 +41,7 @@ async function buildPackage(): Promise<void> {
       js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",
     },
     legalComments: 'none',
+    minifyWhitespace: true,
     metafile: true,
     logLevel: 'warning',
   })

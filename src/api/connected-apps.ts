@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { GatewayError } from '../errors.ts'
 import type { Team } from '../manage/team.ts'
 import type { ConnectedApp, ConnectedApps } from '../oauth/connected-apps.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { AUDIT_ACTIONS, AUDIT_ACTORS, AUDIT_OUTCOMES } from '../records/audit-event.ts'
 import { accessChange, accessSettings } from '../workspaces/access-settings.ts'
 import {

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Account } from '../accounts/account.ts'
 import type { CauseCode } from '../doctor/causes.ts'
 import { CAUSES } from '../doctor/causes.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { LIFETIME_SHAPE, lifetimeSeconds } from '../tokens/lifetime.ts'
 
 /** The bodies of `/api` about tokens, session tokens, API keys and signing keys. */

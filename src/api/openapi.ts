@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { problemAnswer } from './contract.ts'
 import type { Route } from './routes.ts'
 

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { ROLES } from '../accounts/person.ts'
 
 /** The bodies of `/api` about accounts, people and signing in. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, suite, test } from 'node:test'
 import fc from 'fast-check'
-import { z } from 'zod'
+import * as z from 'zod'
 import { GatewayError } from '../errors.ts'
 import { apiErrorAnswer } from '../http/error-response.ts'
 import { send, serveExchanges, type TestRequest } from '../http/http.test-support.ts'

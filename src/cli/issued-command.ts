@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline/promises'
 import { Command } from 'commander'
-import { z } from 'zod'
+import * as z from 'zod'
 import { issuedAnswer, newlyIssuedAnswer } from '../api/issued-bodies.ts'
 import { GatewayError } from '../errors.ts'
 import type { AdminClient } from './admin-client.ts'

@@ -1,5 +1,5 @@
 import { Command, Option } from 'commander'
-import { z } from 'zod'
+import * as z from 'zod'
 import { ROLES } from '../accounts/person.ts'
 import { emailAnswer, newInvitationAnswer, personAnswer } from '../api/people-bodies.ts'
 import { GatewayError } from '../errors.ts'

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { Command } from 'commander'
-import { z } from 'zod'
+import * as z from 'zod'
 import { importAnswer, toolsAnswer, workspaceAnswer } from '../api/contract.ts'
 import { GatewayError } from '../errors.ts'
 import type { AdminClient } from './admin-client.ts'

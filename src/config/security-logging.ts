@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 
 const level = z.enum(['debug', 'info', 'warn', 'error'])
 const whole = (min: number, max: number) => z.number().int().min(min).max(max)

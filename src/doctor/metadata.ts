@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { CauseCode } from './causes.ts'
 import type { Challenge } from './challenge.ts'
 import { type Answer, ask, type World } from './probe.ts'

@@ -1,5 +1,5 @@
 import { calculateJwkThumbprint, importJWK, type JWK } from 'jose'
-import { z } from 'zod'
+import * as z from 'zod'
 import { sha256 } from '../crypto/hash.ts'
 import { hasValidSignature } from './jwt-verifier.ts'
 import { member, readToken } from './unverified-token.ts'

@@ -1,5 +1,5 @@
 import { importJWK, type JWK } from 'jose'
-import { z } from 'zod'
+import * as z from 'zod'
 import { PUBLIC_KEY_ALGORITHMS } from './static-key.ts'
 
 /** The keys of a set that a JWT can be verified with. */

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { OauthItem, OauthListing } from '../store/oauth-items.ts'
 import type { Revocations } from './revocations.ts'
 import type { SealedItems } from './sealed-items.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Person } from '../accounts/person.ts'
 import { sha256 } from '../crypto/hash.ts'
 import type { Origin } from '../records/audit-event.ts'

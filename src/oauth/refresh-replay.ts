@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { OauthChange, OauthItem, OauthItemName, OauthItems } from '../store/oauth-items.ts'
 import type { SealedItems } from './sealed-items.ts'
 import type { UnitOfWork } from './unit-of-work.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 
 /** Where sessions are kept in Redis or Valkey (seed 003). */
 export const redisSettings = z

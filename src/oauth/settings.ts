@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { providerIdOf, signInProvidersSettings } from './federation/settings.ts'
 import { oauthClientSettings } from './grants/client-settings.ts'
 import { enterpriseProviderSettings } from './grants/enterprise-settings.ts'

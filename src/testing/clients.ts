@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { TestGateway } from './start-gateway.ts'
 
 /** An answer as a client sees it. */

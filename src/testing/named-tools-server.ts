@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage } from 'node:http'
-import { z } from 'zod'
+import * as z from 'zod'
 import { close, listen, originOf } from '../test-api/wire.ts'
 
 /** An MCP server whose tools are these, some perhaps under one name, and that says which of them it has run. */

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 
 /** What a person may set on who may call which tool. One shape for `gatehouse.yaml`, the CLI, `/api` and `protect`. */
 const name = z.string().min(1).max(200)

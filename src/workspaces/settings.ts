@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { accessSettings } from './access-settings.ts'
 import { allowSettings } from './allow-settings.ts'
 

@@ -8,7 +8,7 @@ import {
   calculatePKCECodeChallenge,
   customFetch,
 } from 'openid-client'
-import { z } from 'zod'
+import * as z from 'zod'
 import { isAllowed, plainEmail, plainName } from '../../identify/allowed.ts'
 import { providerCaller } from './call-provider.ts'
 import { type Failing, notProven, providerUnavailable, signInFailure } from './failure.ts'

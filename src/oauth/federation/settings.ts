@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { allowSettings } from '../../workspaces/allow-settings.ts'
 
 /** `oauth.providers`: where people sign in. One shape a type of provider; the operator writes them, in the config file only. */

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { type GRANT_TYPE_OF, UNATTENDED } from './grant-types.ts'
 
 const GRANT_NAMES = [

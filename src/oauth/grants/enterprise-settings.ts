@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { untrustedUrl } from '../../identify/key-set-url.ts'
 
 /** An identity provider of an enterprise, that decides which of its people use which workspaces (SEP-990). */

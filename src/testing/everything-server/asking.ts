@@ -9,7 +9,7 @@ import {
   type McpServer,
   type ServerContext,
 } from '@modelcontextprotocol/server'
-import { z } from 'zod'
+import * as z from 'zod'
 import { textResult } from './content.ts'
 import { FORMS, NAME_FORM, text } from './forms.ts'
 import type { RoundState, SealState } from './make-server.ts'

@@ -6,7 +6,7 @@ import {
   type ServerContext,
   type StandardSchemaWithJSON,
 } from '@modelcontextprotocol/server'
-import { z } from 'zod'
+import * as z from 'zod'
 import { PNG, textResult, WAV } from './content.ts'
 import type { Changed } from './make-server.ts'
 
