@@ -1,7 +1,7 @@
 import type { Credential } from './credentials/credential.ts'
 import type { Exchange } from './http/exchange.ts'
 import type { Caller } from './identify/caller.ts'
-import type { McpHandler } from './mcp/answer.ts'
+import type { CallerDescription, McpHandler, ServerDescription } from './mcp/answer.ts'
 import type { FoundSession } from './mcp/find-session.ts'
 import type { Message } from './mcp/message.ts'
 import type { RecordInProgress } from './records/start-record.ts'
@@ -35,7 +35,8 @@ export async function serve<Workspace>(exchange: Exchange, stage: Stages<Workspa
       return
     }
     await stage.answer(exchange, message, {
-      ...stage.describe(caller, found),
+      server: stage.describeServer(found),
+      describeCaller: () => stage.describeCaller(caller, found),
       listTools: () => stage.visibleTools(caller, found),
       callTool: (name, args) => {
         const tool = stage.findTool(caller, found, name) // what is not listed cannot be called
@@ -68,7 +69,8 @@ export interface Stages<Workspace> {
   isPassedThrough(workspace: Workspace): boolean
   passThrough(passing: Passing<Workspace>): Promise<void>
   answer(exchange: Exchange, message: Message, handler: McpHandler): Promise<void> | undefined
-  describe(caller: Caller, workspace: Workspace): Omit<McpHandler, 'listTools' | 'callTool' | 'toolFailed'>
+  describeServer(workspace: Workspace): ServerDescription
+  describeCaller(caller: Caller, workspace: Workspace): CallerDescription
   visibleTools(caller: Caller, workspace: Workspace): string
   findTool(caller: Caller, workspace: Workspace, name: string): CallableTool
   checkArguments(tool: CallableTool, args: unknown): UpstreamRequest

@@ -6,7 +6,7 @@ import type { Noted, Passing, Stages, UpstreamCall } from '../gateway.ts'
 import { mcpErrorAnswer } from '../http/error-response.ts'
 import type { Caller } from '../identify/caller.ts'
 import type { OpenWorkspace } from '../manage/open-workspace.ts'
-import { answerMessage, type McpState } from '../mcp/answer.ts'
+import { answerMessage, type CallerDescription, type McpState } from '../mcp/answer.ts'
 import { findSession } from '../mcp/find-session.ts'
 import { type Message, readMessage } from '../mcp/message.ts'
 import { type Passage, passThrough } from '../mcp/pass-through.ts'
@@ -53,7 +53,8 @@ export function createStages(parts: StageParts): Stages<OpenWorkspace> {
     isPassedThrough: ({ mcpServer }) => mcpServer !== undefined,
     passThrough: (passing) => pass(passing, parts),
     answer: (exchange, message, handler) => answerMessage(exchange, message, handler, parts.mcp),
-    describe: (caller, open) => ({ server: open.server, ...describeCaller(caller, open, parts) }),
+    describeServer: ({ server }) => server,
+    describeCaller: (caller, open) => describeCaller(caller, open, parts),
     visibleTools: (caller, open) => {
       const isVisible = toolFilter(caller, termsOf(caller, open))
       return isVisible === undefined ? open.catalog.listJson : open.catalog.listOf(isVisible)
@@ -168,7 +169,7 @@ function requireServer(server: McpServer | undefined): McpServer {
   return server
 }
 
-function describeCaller(caller: Caller, open: OpenWorkspace, { publicUrl }: StageParts) {
+function describeCaller(caller: Caller, open: OpenWorkspace, { publicUrl }: StageParts): CallerDescription {
   const { expiresAtSeconds } = caller
   return {
     owner: ownerOf(caller, open),

@@ -28,9 +28,11 @@ const started = Promise.withResolvers<void>()
 
 function handlerFor(exchange: Exchange): McpHandler {
   return {
-    owner: { workspaceId: 'w', issuer: 'https://a', subject: exchange.header('x-subject') ?? 'ada' },
-    endsAt: Number.POSITIVE_INFINITY,
-    publicUrl: () => 'https://gateway.example',
+    describeCaller: () => ({
+      owner: { workspaceId: 'w', issuer: 'https://a', subject: exchange.header('x-subject') ?? 'ada' },
+      endsAt: Number.POSITIVE_INFINITY,
+      publicUrl: () => 'https://gateway.example',
+    }),
     server: exchange.path === '/instructed' ? { ...SERVER, instructions: 'Ask first.' } : SERVER,
     listTools: () => JSON.stringify(TOOLS),
     callTool: async (name, args) => {
@@ -58,7 +60,7 @@ async function serve(exchange: Exchange): Promise<void> {
   try {
     const message = await readMessage(exchange)
     const handler = handlerFor(exchange)
-    findSession(exchange, message, handler.owner, state)
+    findSession(exchange, message, handler.describeCaller().owner, state)
     await answerMessage(exchange, message, handler, state)
   } catch (error) {
     exchange.send(mcpErrorAnswer(error, { resourceMetadataUrl: undefined, replyTo: exchange.replyTo }))

@@ -14,20 +14,26 @@ import type { ToolChanges } from './tool-changes.ts'
 
 /** What an MCP endpoint does, as far as the protocol is concerned. */
 export interface McpHandler {
+  readonly server: ServerDescription
+  /** Asked by what opens a session or a stream: most calls do not. */
+  describeCaller(): CallerDescription
+  /** The tools this caller may see, as the JSON text of an array. */
+  listTools(): string
+  callTool(name: string, args: unknown): Promise<ToolResult>
+  /** The result that tells the model what failed; throws the error on when it is none of the tool's: an unknown tool, a missing scope. */
+  toolFailed(error: unknown): ToolResult
+}
+
+/** Whose sessions and streams are opened, and for how long. */
+export interface CallerDescription {
   /** Whose sessions these are: the workspace and the caller. */
   readonly owner: SessionOwner
-  readonly server: ServerDescription
   /** When the caller's credential ends, milliseconds since the epoch: no stream outlives it. */
   readonly endsAt: number
   /** Whether it still stands; undefined where nobody here can revoke it. */
   readonly isGood?: (() => boolean) | undefined
   /** Where clients reach us: a proxy may serve us below a path. */
   readonly publicUrl: () => string
-  /** The tools this caller may see, as the JSON text of an array. */
-  listTools(): string
-  callTool(name: string, args: unknown): Promise<ToolResult>
-  /** The result that tells the model what failed; throws the error on when it is none of the tool's: an unknown tool, a missing scope. */
-  toolFailed(error: unknown): ToolResult
 }
 
 export interface ServerDescription {
@@ -80,7 +86,7 @@ export function answerMessage(
       exchange.send({ status: 204 })
       return undefined
     case 'listen':
-      return listen(exchange, message, handler, state)
+      return listen(exchange, message, handler.describeCaller(), state)
   }
 }
 
@@ -180,7 +186,7 @@ function initialize(
   const protocolVersion = LEGACY_VERSIONS.find((version) => version === asked) ?? LEGACY_VERSIONS[0] ?? asked
   const { instructions, ...serverInfo } = handler.server
   const result = { protocolVersion, capabilities: CAPABILITIES, serverInfo, ...(instructions ? { instructions } : {}) }
-  const sessionId = sessions.open(handler.owner, { protocolVersion, client: clientName(clientInfo) })
+  const sessionId = sessions.open(handler.describeCaller().owner, { protocolVersion, client: clientName(clientInfo) })
   return { result: JSON.stringify(result), headers: { 'Mcp-Session-Id': sessionId } }
 }
 

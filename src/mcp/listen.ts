@@ -2,7 +2,7 @@ import { GatewayError } from '../errors.ts'
 import type { Exchange } from '../http/exchange.ts'
 import type { OpenStreams } from '../http/open-streams.ts'
 import { type EventSink, messageEvent, type ServerEvent } from '../http/server-events.ts'
-import type { McpHandler, McpState } from './answer.ts'
+import type { CallerDescription, McpHandler, McpState } from './answer.ts'
 import { isRecord, type RpcId, rpcResult } from './json-rpc.ts'
 import type { Message } from './message.ts'
 import { META_SERVER_INFO, META_SUBSCRIPTION_ID } from './revisions.ts'
@@ -18,12 +18,12 @@ const LIST_CHANGED = 'notifications/tools/list_changed'
 export async function listen(
   exchange: Exchange,
   message: Extract<Message, { kind: 'listen' }>,
-  handler: McpHandler,
+  caller: CallerDescription,
   state: McpState,
 ): Promise<void> {
   const isSse = message.over === 'sse'
-  const stream = isSse ? openSseSession(exchange, handler, state).stream : openStream(exchange, handler, state.streams)
-  await untilTold(stream, handler, state, () => stream.send(messageEvent(notification(LIST_CHANGED, {}))))
+  const stream = isSse ? openSseSession(exchange, caller, state).stream : openStream(exchange, caller, state.streams)
+  await untilTold(stream, caller, state, () => stream.send(messageEvent(notification(LIST_CHANGED, {}))))
 }
 
 /**
@@ -43,7 +43,8 @@ export async function listenModern(
   const granted = wished['toolsListChanged'] === true ? { toolsListChanged: true } : {}
   const meta = { _meta: { [META_SUBSCRIPTION_ID]: message.id } }
   const farewell = messageEvent(listenResult(message.id, handler))
-  const stream = openStream(exchange, handler, state.streams, farewell)
+  const caller = handler.describeCaller()
+  const stream = openStream(exchange, caller, state.streams, farewell)
   const acknowledged = { notifications: granted, ...meta }
   stream.send(messageEvent(notification('notifications/subscriptions/acknowledged', acknowledged)))
   if (!('toolsListChanged' in granted)) {
@@ -52,7 +53,7 @@ export async function listenModern(
     stream.end()
     return
   }
-  await untilTold(stream, handler, state, () => stream.send(messageEvent(notification(LIST_CHANGED, meta))))
+  await untilTold(stream, caller, state, () => stream.send(messageEvent(notification(LIST_CHANGED, meta))))
 }
 
 /** Whose share of open streams it counts for: nobody is told from another by name where nobody is asked for one. */
@@ -63,7 +64,7 @@ export function streamOwner(exchange: Pick<Exchange, 'clientAddress'>, owner: Se
 /** Opens the answer as a stream that ends with the caller's credential. @throws GatewayError `unavailable` */
 function openStream(
   exchange: Exchange,
-  { owner, endsAt, isGood }: Pick<McpHandler, 'owner' | 'endsAt' | 'isGood'>,
+  { owner, endsAt, isGood }: CallerDescription,
   streams: OpenStreams,
   farewell?: ServerEvent,
 ): EventSink {
@@ -73,19 +74,24 @@ function openStream(
 /** Opens a session of the 2024-11-05 transport and tells the client where to POST to. @throws GatewayError `unavailable` */
 export function openSseSession(
   exchange: Exchange,
-  handler: Pick<McpHandler, 'owner' | 'endsAt' | 'isGood' | 'publicUrl'>,
+  caller: CallerDescription,
   { streams, sse }: Pick<McpState, 'streams' | 'sse'>,
 ): SseSession {
-  const session = sse.open(handler.owner, openStream(exchange, handler, streams))
+  const session = sse.open(caller.owner, openStream(exchange, caller, streams))
   // A path, as clients of that time put it behind the origin they called.
-  const below = new URL(handler.publicUrl()).pathname.replace(/\/$/, '')
+  const below = new URL(caller.publicUrl()).pathname.replace(/\/$/, '')
   const path = `${below}${exchange.path.replace(/\/sse\/?$/, '/message')}?sessionId=${session.id}`
   session.stream.send({ raw: `event: endpoint\ndata: ${path}\n\n`, data: path })
   return session
 }
 
-async function untilTold(stream: EventSink, handler: McpHandler, state: McpState, onChange: () => void): Promise<void> {
-  const stop = state.changes.listen(handler.owner.workspaceId, onChange)
+async function untilTold(
+  stream: EventSink,
+  { owner }: CallerDescription,
+  state: McpState,
+  onChange: () => void,
+): Promise<void> {
+  const stop = state.changes.listen(owner.workspaceId, onChange)
   await untilClosed(stream)
   stop()
 }

@@ -6,7 +6,7 @@ import { mcpErrorAnswer } from '../http/error-response.ts'
 import type { Exchange } from '../http/exchange.ts'
 import { messagesOn } from '../http/message-stream.ts'
 import { type McpServerCall, passedHeaders } from '../upstream/mcp-http.ts'
-import type { McpHandler, McpState } from './answer.ts'
+import type { CallerDescription, McpState } from './answer.ts'
 import { EventRelay } from './event-relay.ts'
 import { filterTools, type IsVisible } from './filter-tools.ts'
 import type { FoundSession } from './find-session.ts'
@@ -17,7 +17,7 @@ import { isToolError } from './tool-error.ts'
 import { checkUnambiguous } from './unambiguous.ts'
 
 /** One message on its way through, already authorized. */
-export interface Passage extends Pick<McpHandler, 'owner' | 'endsAt' | 'isGood' | 'publicUrl'> {
+export interface Passage extends CallerDescription {
   readonly exchange: Exchange
   readonly message: Message
   readonly session: FoundSession | undefined
