@@ -14,7 +14,7 @@ import type { SessionOwner } from '../mcp/sessions.ts'
 import { resourceMetadataUrl } from '../oauth/resource-metadata.ts'
 import type { WriteRecord } from '../records/record.ts'
 import { redactArguments } from '../records/redact.ts'
-import { type RecordInProgress, startRecord } from '../records/start-record.ts'
+import { type OpenLine, type RecordInProgress, startRecord } from '../records/start-record.ts'
 import { callWithRenewal } from '../upstream/call-with-renewal.ts'
 import { callHttpApi } from '../upstream/http-api.ts'
 import { callMcpServer, type McpServer } from '../upstream/mcp-http.ts'
@@ -75,7 +75,7 @@ export function createStages(parts: StageParts): Stages<OpenWorkspace> {
     toolFailed: (record, error) => {
       const result = toolErrorFrom(toGatewayError(error))
       record.fail(error)
-      record.set({ outcome: 'tool_error' })
+      record.line.outcome = 'tool_error'
       return result
     },
     sendError: (exchange, error, open) => {
@@ -109,9 +109,10 @@ function callApi(call: UpstreamCall<OpenWorkspace>, { egress, now }: StageParts)
       })
     },
     finish: (answer, used) => {
-      record.set({ upstreamStatus: answer.status, upstreamMs: now() - sentAt })
+      record.line.upstreamStatus = answer.status
+      record.line.upstreamMs = now() - sentAt
       const result = toToolResult(request, answer, used)
-      if (result.isError === true) record.set({ outcome: 'tool_error' })
+      if (result.isError === true) record.line.outcome = 'tool_error'
       return result
     },
   })
@@ -135,8 +136,9 @@ async function pass(passing: Passing<OpenWorkspace>, parts: StageParts): Promise
     send: (request) => sendToServer(request, exchange.requestId, open, parts),
   }
   const { upstreamStatus, isToolError } = await passThrough(passage, parts.mcp)
-  record.set({ upstreamStatus, upstreamMs: parts.now() - startedAt })
-  if (isToolError) record.set({ outcome: 'tool_error' })
+  record.line.upstreamStatus = upstreamStatus
+  record.line.upstreamMs = parts.now() - startedAt
+  if (isToolError) record.line.outcome = 'tool_error'
 }
 
 function sendToServer(
@@ -210,33 +212,32 @@ function wishOf(message: Message): Wish {
   throw new GatewayError('invalid_params', 'Invalid params: name must be a string.')
 }
 
-function note(record: RecordInProgress, what: Noted<OpenWorkspace>, parts: StageParts): void {
+// Field by field: this runs for each request, and objects made to be copied from would be six more.
+function note({ line }: RecordInProgress, what: Noted<OpenWorkspace>, parts: StageParts): void {
   if ('workspace' in what) {
     const { id, slug } = what.workspace.workspace
-    record.set({ workspaceId: id, workspace: slug })
+    line.workspaceId = id
+    line.workspace = slug
   } else if ('caller' in what) {
-    record.set({ issuer: what.caller.issuer, subject: what.caller.subject })
+    line.issuer = what.caller.issuer
+    line.subject = what.caller.subject
   } else if ('toolName' in what) {
-    record.set({ tool: what.toolName, arguments: redactArguments(what.args, parts.recordArguments) })
+    line.tool = what.toolName
+    line.arguments = redactArguments(what.args, parts.recordArguments)
   } else {
-    noteMessage(record, what)
+    noteMessage(line, what)
   }
 }
 
-function noteMessage(
-  record: RecordInProgress,
-  { message, session }: Extract<Noted<OpenWorkspace>, { message: unknown }>,
-): void {
+function noteMessage(line: OpenLine, { message, session }: Extract<Noted<OpenWorkspace>, { message: unknown }>): void {
   if (message.kind !== 'request' && message.kind !== 'notification') {
-    record.set({ method: message.kind })
+    line.method = message.kind
     return
   }
   const request = message.kind === 'request' ? message : undefined
-  record.set({
-    method: message.method,
-    // Known already here, so that a refused call says which tool it wanted.
-    tool: toolOf(message),
-    protocolVersion: request?.protocolVersion ?? session?.protocolVersion,
-    client: request?.client ?? session?.client,
-  })
+  line.method = message.method
+  // Known already here, so that a refused call says which tool it wanted.
+  line.tool = toolOf(message)
+  line.protocolVersion = request?.protocolVersion ?? session?.protocolVersion
+  line.client = request?.client ?? session?.client
 }

@@ -39,7 +39,7 @@ export function refusalNoter(
       denials: denials === undefined ? undefined : { note: (denial) => denials.note({ ...denial, ...who }) },
     })
     const record = startRecord(exchange, show, now)
-    record.set({ method: `${exchange.method} ${exchange.path}` })
+    record.line.method = `${exchange.method} ${exchange.path}`
     record.fail(error)
     record.end(undefined)
   }

@@ -19,6 +19,18 @@ suite('answers of one turn of the loop', () => {
     assert.deepEqual(written, ['first', 'second', 'third'])
   })
 
+  test('do not wait for each other when there are many', async () => {
+    const batch = new AnswerBatch()
+    const written: number[] = []
+    for (let n = 0; n < 20; n += 1) batch.add({ write: () => void written.push(n) })
+    assert.equal(written.length, 16)
+    await new Promise((resolve) => setImmediate(resolve))
+    assert.deepEqual(
+      written,
+      Array.from({ length: 20 }, (_, n) => n),
+    )
+  })
+
   test('reach those clients that are still there, when others have gone meanwhile', async (context) => {
     const both = Promise.withResolvers<void>()
     let arrived = 0

@@ -61,6 +61,7 @@ export class HttpExchange implements Exchange, ReadyAnswer {
   #events: ResponseEvents | undefined
   /** Waits for the end of the turn. */
   #readyBody: string | undefined
+  #isAscii = false
   /** Another exchange's stream, on which this one is answered. */
   #answerStream: EventSink | undefined
 
@@ -216,7 +217,10 @@ export class HttpExchange implements Exchange, ReadyAnswer {
       return
     }
     headers.push('Content-Type', answer.contentType ?? 'application/json')
-    headers.push('Content-Length', Buffer.byteLength(answer.body))
+    const bytes = Buffer.byteLength(answer.body)
+    headers.push('Content-Length', bytes)
+    // As many bytes as characters: all of it is ASCII, which need not be encoded.
+    this.#isAscii = bytes === answer.body.length
     response.writeHead(answer.status, headers)
     this.#readyBody = answer.body
     this.#options.batch.add(this)
@@ -224,7 +228,8 @@ export class HttpExchange implements Exchange, ReadyAnswer {
 
   /** Writes the answer, whose head stands already. */
   write(): void {
-    this.#response.end(this.#readyBody)
+    if (this.#readyBody === undefined) this.#response.end()
+    else this.#response.end(this.#readyBody, this.#isAscii ? 'latin1' : 'utf8')
     this.#readyBody = undefined
   }
 

@@ -26,12 +26,12 @@ function started(headers: Record<string, string> = {}) {
 suite('startRecord', () => {
   test('writes one line with what was set, when it ends', () => {
     const { record, lines, clock } = started()
-    record.set({ method: 'tools/call', tool: 'listItems' })
-    record.set({ workspace: 'shop', upstreamStatus: 200 })
+    Object.assign(record.line, { method: 'tools/call', tool: 'listItems' })
+    Object.assign(record.line, { workspace: 'shop', upstreamStatus: 200 })
     clock.now = 1012
     record.end(200)
     record.end(500)
-    record.set({ tool: 'other' })
+    Object.assign(record.line, { tool: 'other' })
     const [line, ...others] = lines
     assert.deepEqual(others, [])
     assert.equal(line?.durationMs, 12)
@@ -72,7 +72,7 @@ suite('startRecord', () => {
     assert.equal(started().end(502).outcome, 'failed')
     assert.equal(started().end(204).outcome, 'ok')
     const { record, end } = started()
-    record.set({ outcome: 'tool_error' })
+    Object.assign(record.line, { outcome: 'tool_error' })
     assert.equal(end(200).outcome, 'tool_error')
   })
 

@@ -14,7 +14,8 @@ export type RecordedExchange = Pick<Exchange, 'requestId' | 'startedAt' | 'clien
 
 /** The line of a request that is still running. */
 export interface RecordInProgress {
-  set(fields: Partial<RecordLine>): void
+  /** To be filled until the end. Nothing that came from outside goes in unredacted. */
+  readonly line: OpenLine
   /** Notes why the request failed. Nothing that came from outside reaches the line unredacted. */
   fail(error: unknown): void
   /** Writes the line, once: later calls do nothing. `status` is that of our answer, undefined when there was none. */
@@ -26,33 +27,30 @@ export function startRecord(exchange: RecordedExchange, write: WriteRecord, now:
   return new RequestRecord(exchange, write, now)
 }
 
-type Line = { -readonly [Field in keyof RecordLine]: RecordLine[Field] }
+/** A line whose request is still running. */
+export type OpenLine = { -readonly [Field in keyof RecordLine]: RecordLine[Field] }
 
 /** A class, since it has a life, and every request makes one: three closures would be four objects more. */
 class RequestRecord implements RecordInProgress {
-  readonly #line: Line
+  readonly line: OpenLine
   readonly #write: WriteRecord
   readonly #now: () => number
   #hasEnded = false
 
   constructor(exchange: RecordedExchange, write: WriteRecord, now: () => number) {
-    this.#line = emptyLine(exchange)
+    this.line = emptyLine(exchange)
     this.#write = write
     this.#now = now
   }
 
-  set(fields: Partial<RecordLine>): void {
-    Object.assign(this.#line, fields)
-  }
-
   fail(error: unknown): void {
-    Object.assign(this.#line, failureFields(error))
+    Object.assign(this.line, failureFields(error))
   }
 
   end(status: number | undefined): void {
     if (this.#hasEnded) return
     this.#hasEnded = true
-    const line = this.#line
+    const { line } = this
     line.status = status
     line.durationMs = Math.max(0, this.#now() - line.at)
     if (line.code === undefined && line.outcome === 'ok' && status !== undefined && status >= 400) {
@@ -63,7 +61,7 @@ class RequestRecord implements RecordInProgress {
 }
 
 /** All fields from the start and in one order: the object keeps one shape on the hot path. */
-function emptyLine(exchange: RecordedExchange): Line {
+function emptyLine(exchange: RecordedExchange): OpenLine {
   return {
     requestId: exchange.requestId,
     kind: 'request',

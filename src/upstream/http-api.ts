@@ -79,8 +79,13 @@ export function parseServer(server: string): ApiServer {
 function joinPath(basePath: string, path: string): string {
   const question = path.indexOf('?')
   const withoutQuery = question === -1 ? path : path.slice(0, question)
-  if (!path.startsWith('/') || path.includes('#') || CLIMBS.test(withoutQuery) || withoutQuery.includes('\\')) {
+  if (!path.startsWith('/') || path.includes('#') || climbs(withoutQuery) || withoutQuery.includes('\\')) {
     throw new GatewayError('unsafe_value', 'An argument would lead the call away from the path of its operation.')
   }
   return basePath + path
+}
+
+/** Without a dot, plain or encoded, nothing climbs; most paths have none, and the expression takes longer than that look. */
+function climbs(path: string): boolean {
+  return (path.includes('.') || path.includes('%')) && CLIMBS.test(path)
 }

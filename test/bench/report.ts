@@ -143,6 +143,7 @@ export function table({ samples, loadOnly, rounds, seconds, tools }: Measured): 
     ...text,
     '',
     'CPU, load, upstr.: how much of one core the contender, the load generator and the upstream took meanwhile.',
+    ...['d1', 'd2', 'd3', 'd4'].flatMap((peer) => pair(samples, ['c', peer])),
     ...pair(samples, ['f', 'c']),
     '',
   ].join('\n')
