@@ -13,6 +13,8 @@ export interface LoadOrder {
   readonly seconds: number
   /** Calls begin at this rate whatever the answers do; undefined: each connection sends its next call after its answer. */
   readonly callsPerSecond?: number | undefined
+  /** Latencies count of calls that were due later than so many seconds after the start. Default 0. */
+  readonly leadInSeconds?: number | undefined
   /** Every call gets a token of its own. */
   readonly signer?: TokenSigner | undefined
 }
@@ -59,6 +61,7 @@ class Load {
   readonly #order: LoadOrder
   readonly #startedAt: number
   readonly #until: number
+  readonly #countsFrom: number
   readonly #latencies = createHistogram()
   /** Connections without a call, each with what sends its next one. */
   #idle: ((dueAt: number) => void)[] = []
@@ -72,6 +75,7 @@ class Load {
     this.#order = order
     this.#startedAt = startedAt
     this.#until = startedAt + order.seconds * 1000
+    this.#countsFrom = startedAt + (order.leadInSeconds ?? 0) * 1000
   }
 
   use(connection: BenchConnection): void {
@@ -89,7 +93,7 @@ class Load {
     connection.onAnswer = (answer) => {
       if (answer?.status === 200 && answer.body.includes(this.#order.offer.expects)) {
         this.#calls += 1
-        this.#latencies.add((performance.now() - dueAt) * 1000)
+        if (dueAt >= this.#countsFrom) this.#latencies.add((performance.now() - dueAt) * 1000)
       } else {
         this.#errors += 1
       }

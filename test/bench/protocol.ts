@@ -31,6 +31,7 @@ export const questionSchema = z.discriminatedUnion('ask', [
       connections: z.number(),
       seconds: z.number(),
       callsPerSecond: z.number().optional(),
+      leadInSeconds: z.number().optional(),
       signer: signerSchema.optional(),
     }),
   }),
