@@ -14,7 +14,7 @@ const UNREAD_BYTES_MAX = 65_536
  * A request whose body is wanted whole or not at all. The pieces are collected as the parser has them: as a stream of events,
  * as Node does it, the same body costs 1.3 µs more, a twentieth of a whole hop (measured).
  *
- * It is no stream to read from: nothing is emitted for the body, and only `readWhole` gives it.
+ * It is no stream to read from: nothing is emitted for the body, and only `takeWhole` and `readWhole` give it.
  */
 export class BodyRequest extends IncomingMessage {
   /** Also for Node, which lets its parser forget a request that has ended. */
