@@ -159,6 +159,19 @@ suite('createRecordWriter', () => {
     await writer.close()
   })
 
+  test('bounds what waits by its size, too: long lines are dropped before there are many', async () => {
+    await using under = await openStore()
+    const { promise: released, resolve: release } = Promise.withResolvers<void>()
+    const slow = { ...under.store.records, append: () => released }
+    const writer = createRecordWriter({ ...under.store, records: slow }, under.log, quiet)
+    const long = 'x'.repeat(500)
+    const fields = { arguments: 'a'.repeat(2000), tool: long, method: long, issuer: long, subject: long, client: long }
+    for (let n = 0; n < 30_000; n++) writer.write(line(`r${n}`, fields))
+    assert.match(under.said(), /the oldest are dropped {2}lines=\d{2,3}\n/)
+    release()
+    await writer.close()
+  })
+
   test('loses a line that the store refuses for what it is, not the ones after it', async () => {
     await using under = await openStore()
     const writer = createRecordWriter(under.store, under.log, quiet)
