@@ -40,10 +40,10 @@ function failingStore(store: Store, isFailing: () => boolean, attempted: () => v
     ...store,
     records: {
       ...store.records,
-      async append(rows) {
+      async append(batch, options) {
         try {
           if (isFailing()) throw new GatewayError('unavailable', 'The disk is full.')
-          await store.records.append(rows)
+          await store.records.append(batch, options)
         } finally {
           attempted()
         }
@@ -81,7 +81,7 @@ suite('createRecordWriter', () => {
     await writer.close()
   })
 
-  test('stores a line within the flush time, and a thousand lines at once', async () => {
+  test('stores a line within the flush time, and a full batch at once', async () => {
     await using under = await openStore()
     const attempts = new PassThrough({ objectMode: true })
     const store = failingStore(
@@ -95,9 +95,9 @@ suite('createRecordWriter', () => {
     assert.equal(ids(await readRecords(under.store, {})), 'soon')
     const batched = createRecordWriter(store, under.log, quiet)
     const appended = once(attempts, 'data')
-    for (let n = 0; n < 1000; n++) batched.write(line(`r${n}`))
+    for (let n = 0; n < 250; n++) batched.write(line(`r${n}`))
     await appended
-    assert.equal((await readRecords(under.store, { limit: 5000 })).length, 1000)
+    assert.equal((await readRecords(under.store, { limit: 5000 })).length, 251)
   })
 
   test('keeps lines in order while the store fails, says so once, and stores them afterwards', async () => {
@@ -136,15 +136,15 @@ suite('createRecordWriter', () => {
     await using under = await openStore()
     let isFailing = true
     const store = failingStore(under.store, () => isFailing)
-    const writer = createRecordWriter(store, under.log, { ...quiet, waitingMax: 3000 })
-    for (let n = 0; n < 3500; n++) writer.write(line(`r${n}`))
+    const writer = createRecordWriter(store, under.log, { ...quiet, waitingMax: 750 })
+    for (let n = 0; n < 900; n++) writer.write(line(`r${n}`))
     await writer.flush()
-    assert.match(under.said(), /the oldest are dropped {2}lines=1000/)
+    assert.match(under.said(), /the oldest are dropped {2}lines=250/)
     isFailing = false
     await writer.flush()
     const kept = await readRecords(under.store, { after: 0, limit: 1 })
-    assert.equal(ids(kept), 'r1000')
-    assert.match(under.said(), /stored again {2}dropped=1000/)
+    assert.equal(ids(kept), 'r250')
+    assert.match(under.said(), /stored again {2}dropped=250/)
     await writer.close()
   })
 
@@ -152,10 +152,33 @@ suite('createRecordWriter', () => {
     await using under = await openStore()
     const { promise: released, resolve: release } = Promise.withResolvers<void>()
     const slow = { ...under.store.records, append: () => released }
-    const writer = createRecordWriter({ ...under.store, records: slow }, under.log, { ...quiet, waitingMax: 2000 })
-    for (let n = 0; n < 3001; n++) writer.write(line(`r${n}`))
-    assert.match(under.said(), /the oldest are dropped {2}lines=1000/)
+    const writer = createRecordWriter({ ...under.store, records: slow }, under.log, { ...quiet, waitingMax: 500 })
+    for (let n = 0; n < 751; n++) writer.write(line(`r${n}`))
+    assert.match(under.said(), /the oldest are dropped {2}lines=250/)
     release()
+    await writer.close()
+  })
+
+  test('gives the store its time, unless it falls behind or somebody waits', async () => {
+    await using under = await openStore()
+    const hurried: boolean[] = []
+    const taken = new PassThrough({ objectMode: true })
+    const { promise: released, resolve: release } = Promise.withResolvers<void>()
+    const append: Store['records']['append'] = (_batch, { unhurried = false } = {}) => {
+      hurried.push(!unhurried)
+      taken.write('batch')
+      return released
+    }
+    const writer = createRecordWriter({ ...under.store, records: { ...under.store.records, append } }, under.log, quiet)
+    for (let n = 0; n < 6 * 250; n++) writer.write(line(`r${n}`))
+    for (let batch = 1; batch <= 6; batch++) {
+      await once(taken, 'data')
+      release()
+    }
+    assert.deepEqual(hurried.splice(0), [false, true, false, false, false, false])
+    writer.write(line('awaited'))
+    await writer.flush()
+    assert.deepEqual(hurried, [true])
     await writer.close()
   })
 

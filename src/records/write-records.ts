@@ -6,13 +6,16 @@ import type { Log } from './log.ts'
 import type { RecordLine, WriteRecord } from './record.ts'
 import { toRow } from './record-rows.ts'
 
-const BATCH_LINES_MAX = 1000
+/** Small enough that who waits for the store behind one, which takes its time, waits for some milliseconds. */
+const BATCH_LINES_MAX = 250
 const FIELD_LENGTH_MAX = 500
 const ARGUMENTS_LENGTH_MAX = 2000
-/** Whatever their number of lines: half a megabyte each. */
-const FULL_BATCHES_MAX = 128
-/** The oldest stored lines are deleted after this many new ones. */
-const TRIM_EVERY_LINES = 10_000
+/** Whatever their number of lines: an eighth of a megabyte each. */
+const FULL_BATCHES_MAX = 512
+/** Full batches that wait: from here on the store has to hurry. */
+const BEHIND_BATCHES = 4
+/** The oldest stored lines are deleted after this many new ones: more would keep the store busy for long. */
+const TRIM_EVERY_LINES = 1000
 
 /** Where finished lines go. */
 export interface RecordWriter {
@@ -29,7 +32,7 @@ export interface RecordWriterOptions {
   readonly flushMs?: number
   /** After a failure, milliseconds. */
   readonly retryMs?: number
-  /** More lines than this do not wait: the oldest thousand are dropped, counted and logged. At least 2,000. */
+  /** More lines than this do not wait: the oldest are dropped, a batch of 250 at a time, counted and logged. At least 500. */
   readonly waitingMax?: number
   /** More lines than this are not kept in the store: the oldest are deleted. */
   readonly keptMax?: number
@@ -54,6 +57,8 @@ class BatchedWriter {
   #waiting = 0
   #timer: NodeJS.Timeout | undefined
   #flushing: Promise<void> | undefined
+  /** How many wait for a flush. */
+  #flushes = 0
   #isFailing = false
   #isClosed = false
   /** Since the store last took lines. */
@@ -77,9 +82,14 @@ class BatchedWriter {
   }
 
   async flush(): Promise<void> {
-    // What is under way may have begun before the latest lines came.
-    await this.#flushing
-    await this.#begin()
+    this.#flushes += 1
+    try {
+      // What is under way may have begun before the latest lines came.
+      await this.#flushing
+      await this.#begin()
+    } finally {
+      this.#flushes -= 1
+    }
   }
 
   async close(): Promise<void> {
@@ -109,6 +119,11 @@ class BatchedWriter {
     return this.#waiting > this.#options.waitingMax || this.#full.length > FULL_BATCHES_MAX
   }
 
+  /** Somebody waits for it, or it falls behind; otherwise the store may take its time. */
+  #isAwaited(): boolean {
+    return this.#flushes > 0 || this.#full.length >= BEHIND_BATCHES
+  }
+
   #delayMs(): number {
     return this.#isFailing ? this.#options.retryMs : this.#options.flushMs
   }
@@ -126,7 +141,7 @@ class BatchedWriter {
   async #storeAll(): Promise<void> {
     for (let batch = this.#next(); batch !== undefined; batch = this.#next()) {
       try {
-        await this.#store.records.append(batch)
+        await this.#store.records.append(batch, { unhurried: !this.#isAwaited() })
       } catch (error) {
         const isRetried = this.#refused(batch, error)
         if (isRetried) return

@@ -1,7 +1,7 @@
 import { recordText } from './record-text.ts'
 import type { NewRecordRow } from './schema.ts'
 
-const BYTES = 512 * 1024
+const BYTES = 128 * 1024
 const LINE_END = 0x0a
 /** So many bytes of UTF-8 at most for one unit of a text. */
 const BYTES_PER_UNIT = 3
@@ -9,7 +9,7 @@ const BYTES_PER_UNIT = 3
 /**
  * New records on their way to the store: the JSON text of each in a line, as UTF-8 in memory that the store's thread sees too.
  *
- * Outside the heap on purpose: a thousand texts that live for a moment outlive several small collections of garbage, and then
+ * Outside the heap on purpose: hundreds of texts that live for a moment outlive several small collections of garbage, and then
  * fill the room of what lives long (measured: with a young generation of 8 MB a tenth of the time of each call).
  */
 export class RecordBatch {
@@ -17,7 +17,7 @@ export class RecordBatch {
   #length = 0
   #count = 0
 
-  /** Half a megabyte, unless told. */
+  /** An eighth of a megabyte, unless told. */
   constructor(bytes = BYTES) {
     this.#memory = memoryOf(bytes)
   }

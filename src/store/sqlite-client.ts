@@ -49,10 +49,10 @@ export class SqliteClient {
   /**
    * Runs one statement for every row, in one transaction: all or none. Must not be called inside another transaction.
    * Each row is a line: the JSON text of an array of texts, numbers and nulls, one for every parameter of the statement. In
-   * shared memory they are not copied, and must not change meanwhile.
+   * shared memory they are not copied, and must not change meanwhile. `unhurried`: the thread rests between them.
    */
-  async batch(sql: string, lines: Uint8Array): Promise<void> {
-    await this.#ask({ id: ++this.#lastId, kind: 'batch', sql, lines })
+  async batch(sql: string, lines: Uint8Array, { unhurried = false } = {}): Promise<void> {
+    await this.#ask({ id: ++this.#lastId, kind: 'batch', sql, lines, unhurried })
   }
 
   /** Ends the thread after everything that was asked before. */

@@ -5,7 +5,13 @@ export type SqlValue = string | number | null | Uint8Array
 export type SqliteRequest =
   | { readonly id: number; readonly kind: 'query'; readonly sql: string; readonly parameters: readonly SqlValue[] }
   /** One statement for many rows, in one transaction of its own. Each row is a line of JSON. */
-  | { readonly id: number; readonly kind: 'batch'; readonly sql: string; readonly lines: Uint8Array }
+  | {
+      readonly id: number
+      readonly kind: 'batch'
+      readonly sql: string
+      readonly lines: Uint8Array
+      readonly unhurried: boolean
+    }
   | { readonly id: number; readonly kind: 'close' }
 
 /** The answer to the request of the same id. The worker's first message has id 0 and says whether it could open the files. */

@@ -117,9 +117,9 @@ function workspaceTable(database: Kysely<Tables>): WorkspaceTable {
 
 function recordTable(database: Kysely<Tables>, client: SqliteClient): RecordTable {
   return {
-    async append(records) {
-      // A thousand rows are one message, one statement and one commit.
-      if (records.count > 0) await database.connection().execute(() => client.batch(APPEND_RECORD, records.lines))
+    async append({ count, lines }, options) {
+      // All rows are one message, one statement and one commit.
+      if (count > 0) await database.connection().execute(() => client.batch(APPEND_RECORD, lines, options))
     },
     async read(filter) {
       const oldestFirst = filter.after !== undefined && filter.before === undefined

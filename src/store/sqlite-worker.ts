@@ -3,6 +3,7 @@ import { setPriority } from 'node:os'
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { GatewayError } from '../errors.ts'
+import { Pace } from './pace.ts'
 import { recordsIn } from './record-batch.ts'
 import { openSqliteFiles, type SqliteFiles } from './sqlite-files.ts'
 import type { SqliteFailure, SqliteReply, SqliteRequest, SqlValue } from './sqlite-protocol.ts'
@@ -58,6 +59,7 @@ const nothing: Ran = { rows: [], changes: 0 }
 
 function runner(database: DatabaseSync): (request: SqliteRequest) => Ran {
   const statements = new Map<string, StatementSync>()
+  const pace = new Pace()
 
   function prepare(sql: string): StatementSync {
     let statement = statements.get(sql)
@@ -77,15 +79,17 @@ function runner(database: DatabaseSync): (request: SqliteRequest) => Ran {
     return { rows: [], changes: Number(statement.run(...parameters).changes) }
   }
 
-  function batch(sql: string, lines: Uint8Array): Ran {
+  function batch(sql: string, lines: Uint8Array, pace: Pace | undefined): Ran {
     const statement = prepare(sql)
     let changes = 0
+    pace?.begin()
     database.exec('begin immediate')
     try {
       // One by one: a thousand rows that live at once would let this thread's young generation grow to its limit.
       for (const row of recordsIn<SqlValue>(lines)) {
         statement.run(...row)
         changes += 1
+        pace?.step()
       }
       database.exec('commit')
     } catch (error) {
@@ -100,7 +104,7 @@ function runner(database: DatabaseSync): (request: SqliteRequest) => Ran {
       case 'query':
         return query(request.sql, request.parameters)
       case 'batch':
-        return batch(request.sql, request.lines)
+        return batch(request.sql, request.lines, request.unhurried ? pace : undefined)
       case 'close':
         return nothing
     }

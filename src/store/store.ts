@@ -188,8 +188,11 @@ export interface WorkspaceTable {
 }
 
 export interface RecordTable {
-  /** All or none of them, in this order. The batch must not change before the promise is settled. */
-  append(records: RecordBatch): Promise<void>
+  /**
+   * All or none of them, in this order. The batch must not change before the promise is settled. `unhurried`: the store may take
+   * three times as long for it, and leave the processor to the calls meanwhile.
+   */
+  append(records: RecordBatch, options?: { readonly unhurried?: boolean }): Promise<void>
   /** The newest that fit the filter, or with `after` the oldest; always in the order of `seq`. */
   read(filter: RecordFilter): Promise<RecordRow[]>
   /** Deletes the oldest, so that at most `keep` are left. Gives the number of deleted rows. */
