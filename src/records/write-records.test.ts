@@ -95,9 +95,9 @@ suite('createRecordWriter', () => {
     assert.equal(ids(await readRecords(under.store, {})), 'soon')
     const batched = createRecordWriter(store, under.log, quiet)
     const appended = once(attempts, 'data')
-    for (let n = 0; n < 250; n++) batched.write(line(`r${n}`))
+    for (let n = 0; n < 500; n++) batched.write(line(`r${n}`))
     await appended
-    assert.equal((await readRecords(under.store, { limit: 5000 })).length, 251)
+    assert.equal((await readRecords(under.store, { limit: 5000 })).length, 501)
   })
 
   test('keeps lines in order while the store fails, says so once, and stores them afterwards', async () => {
@@ -136,15 +136,15 @@ suite('createRecordWriter', () => {
     await using under = await openStore()
     let isFailing = true
     const store = failingStore(under.store, () => isFailing)
-    const writer = createRecordWriter(store, under.log, { ...quiet, waitingMax: 750 })
-    for (let n = 0; n < 900; n++) writer.write(line(`r${n}`))
+    const writer = createRecordWriter(store, under.log, { ...quiet, waitingMax: 1500 })
+    for (let n = 0; n < 1700; n++) writer.write(line(`r${n}`))
     await writer.flush()
-    assert.match(under.said(), /the oldest are dropped {2}lines=250/)
+    assert.match(under.said(), /the oldest are dropped {2}lines=500/)
     isFailing = false
     await writer.flush()
     const kept = await readRecords(under.store, { after: 0, limit: 1 })
-    assert.equal(ids(kept), 'r250')
-    assert.match(under.said(), /stored again {2}dropped=250/)
+    assert.equal(ids(kept), 'r500')
+    assert.match(under.said(), /stored again {2}dropped=500/)
     await writer.close()
   })
 
@@ -152,9 +152,9 @@ suite('createRecordWriter', () => {
     await using under = await openStore()
     const { promise: released, resolve: release } = Promise.withResolvers<void>()
     const slow = { ...under.store.records, append: () => released }
-    const writer = createRecordWriter({ ...under.store, records: slow }, under.log, { ...quiet, waitingMax: 500 })
-    for (let n = 0; n < 751; n++) writer.write(line(`r${n}`))
-    assert.match(under.said(), /the oldest are dropped {2}lines=250/)
+    const writer = createRecordWriter({ ...under.store, records: slow }, under.log, { ...quiet, waitingMax: 1000 })
+    for (let n = 0; n < 1501; n++) writer.write(line(`r${n}`))
+    assert.match(under.said(), /the oldest are dropped {2}lines=500/)
     release()
     await writer.close()
   })
@@ -170,7 +170,7 @@ suite('createRecordWriter', () => {
       return released
     }
     const writer = createRecordWriter({ ...under.store, records: { ...under.store.records, append } }, under.log, quiet)
-    for (let n = 0; n < 6 * 250; n++) writer.write(line(`r${n}`))
+    for (let n = 0; n < 6 * 500; n++) writer.write(line(`r${n}`))
     for (let batch = 1; batch <= 6; batch++) {
       await once(taken, 'data')
       release()

@@ -7,11 +7,11 @@ import type { RecordLine, WriteRecord } from './record.ts'
 import { toRow } from './record-rows.ts'
 
 /** Small enough that who waits for the store behind one, which takes its time, waits for some milliseconds. */
-const BATCH_LINES_MAX = 250
+const BATCH_LINES_MAX = 500
 const FIELD_LENGTH_MAX = 500
 const ARGUMENTS_LENGTH_MAX = 2000
-/** Whatever their number of lines: an eighth of a megabyte each. */
-const FULL_BATCHES_MAX = 512
+/** Whatever their number of lines: a quarter of a megabyte each. */
+const FULL_BATCHES_MAX = 256
 /** Full batches that wait: from here on the store has to hurry. */
 const BEHIND_BATCHES = 4
 /** The oldest stored lines are deleted after this many new ones: more would keep the store busy for long. */
@@ -32,7 +32,7 @@ export interface RecordWriterOptions {
   readonly flushMs?: number
   /** After a failure, milliseconds. */
   readonly retryMs?: number
-  /** More lines than this do not wait: the oldest are dropped, a batch of 250 at a time, counted and logged. At least 500. */
+  /** More lines than this do not wait: the oldest are dropped, a batch of 500 at a time, counted and logged. At least 1,000. */
   readonly waitingMax?: number
   /** More lines than this are not kept in the store: the oldest are deleted. */
   readonly keptMax?: number

@@ -1,8 +1,8 @@
 /** Looking at the clock costs as much as a tenth of a step. */
 const STEPS_PER_LOOK = 8
-const WORK_MS = 0.15
+const WORK_MS = 0.8
 const REST_PER_WORK = 2
-const REST_MS_MAX = 2
+const REST_MS_MAX = 4
 
 /** The clock and the bed, milliseconds each. Defaults: `performance.now`, and `Atomics.wait`, which blocks the thread. */
 export interface PaceOptions {
@@ -11,7 +11,8 @@ export interface PaceOptions {
 }
 
 /**
- * Makes a thread that has time rest twice as long as it works, a fraction of a millisecond at a time.
+ * Makes a thread that has time rest twice as long as it works, a millisecond or so at a time. Shorter pieces would cost more:
+ * each rest ends with a processor that has to be woken, and with cold caches.
  *
  * A thread that runs for some milliseconds keeps whoever needs its processor next waiting about as long, whatever its
  * priority: the scheduler lets it finish its slice (Linux: 1.4 ms, and then up to the next tick). Where a processor is free

@@ -1,7 +1,7 @@
 import { recordText } from './record-text.ts'
 import type { NewRecordRow } from './schema.ts'
 
-const BYTES = 128 * 1024
+const BYTES = 256 * 1024
 const LINE_END = 0x0a
 /** So many bytes of UTF-8 at most for one unit of a text. */
 const BYTES_PER_UNIT = 3
@@ -17,7 +17,7 @@ export class RecordBatch {
   #length = 0
   #count = 0
 
-  /** An eighth of a megabyte, unless told. */
+  /** A quarter of a megabyte, unless told. */
   constructor(bytes = BYTES) {
     this.#memory = memoryOf(bytes)
   }
