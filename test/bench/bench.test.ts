@@ -8,6 +8,7 @@ import { contenders } from './line-up.ts'
 import type { Sample } from './measure.ts'
 import { pair, summarize, table } from './report.ts'
 import { expectSuccess, makeSetup, refusesForgery } from './setup.ts'
+import { isWarm } from './warm-up.ts'
 
 suite('findAnswer', () => {
   const bodies = fc.array(fc.string({ unit: 'binary-ascii', minLength: 1 }), { maxLength: 4 })
@@ -49,6 +50,16 @@ test('percentiles are those of the sorted list', () => {
   assert.equal(histogram.percentile(1), 2_000_000)
   assert.equal(createHistogram().percentile(0.5), 0)
   assert.deepEqual([median([3, 1, 2]), median([4, 1, 2, 3])], [2, 2.5])
+})
+
+test('a contender is warm when it stops to get faster, or never does', () => {
+  assert.equal(isWarm([100, 100]), false)
+  assert.equal(isWarm([100, 102, 101]), true)
+  assert.equal(isWarm([100, 150, 150]), false)
+  assert.equal(isWarm([100, 150, 200, 190]), false)
+  assert.equal(isWarm([100, 150, 200, 190, 205]), true)
+  const ever = Array.from({ length: 15 }, (_, turn) => 2 ** turn)
+  assert.deepEqual([isWarm(ever.slice(1)), isWarm(ever)], [false, true])
 })
 
 test('a pair is compared turn by turn, and only where both had one', () => {

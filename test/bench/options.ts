@@ -24,13 +24,13 @@ export interface BenchOptions {
 }
 
 export const usage = `Measures Gatehouse against its neighbours: npm run bench -- [options]
-  --rounds N     how often everybody gets a turn (5)
-  --seconds S    how long a turn is, at each number of connections (3)
+  --rounds N     how often everybody gets a turn (15)
+  --seconds S    how long a turn is, at each number of connections (1)
   --only a,d1    only these: ${contenders.map(({ key, name }) => `${key} (${name})`).join(', ')}
   --tools N      how many tools everybody serves (${TOOLS_DEFAULT}; with --list 1000)
   --json         the figures of every turn as JSON
 Instead of the table:
-  --half-load    how long calls take at half the rate that (a) can do, open loop
+  --half-load    how long calls take at half the rate that (c) can do, and at half of (a), open loop
   --start        from the start of the process to its first answered call
   --list         tools/list with 1,000 tools
   --memory       resident memory during a million calls with a million different tokens; --calls N for another number
@@ -38,8 +38,8 @@ Instead of the table:
 `
 
 const flags = {
-  rounds: { type: 'string', default: '5' },
-  seconds: { type: 'string', default: '3' },
+  rounds: { type: 'string', default: '15' },
+  seconds: { type: 'string', default: '1' },
   only: { type: 'string', default: contenders.map(({ key }) => key).join(',') },
   tools: { type: 'string' },
   calls: { type: 'string', default: '1000000' },

@@ -2,8 +2,7 @@ import { type BenchProcess, openProcess } from './bench-process.ts'
 import type { BenchSetup, Offer } from './contender.ts'
 import type { Contender } from './line-up.ts'
 import { expectSuccess, makeSetup, refusesForgery } from './setup.ts'
-
-const WARM_UP_SECONDS = 1.5
+import { warmUp } from './warm-up.ts'
 
 /** A contender that is warm, in a process of its own. */
 export interface Stand {
@@ -61,7 +60,7 @@ async function openStand(
   await expectSuccess(contender.name, offer, contender)
   if (contender.checksToken && !(await refusesForgery(offer)))
     throw new Error(`${contender.name} takes a forged token.`)
-  await load.load({ offer, connections: 64, seconds: WARM_UP_SECONDS })
+  await warmUp(load, offer)
   return offer
 }
 
