@@ -298,6 +298,16 @@ suite('a query or header never carries more than its value (T22)', () => {
     refusal(() => pathFor([parameter('p', { style: 'deepObject' })], { p: { deep } }))
     refusal(() => pathFor([parameter('p', { json: true })], { p: deep }))
   })
+
+  test('JSON may be a thousand levels deep, whatever Node could write', () => {
+    let deep: unknown = 'leaf'
+    for (let level = 0; level < 1000; level += 1) deep = level % 2 === 0 ? [0, deep] : { a: 0, deep }
+    assert.match(pathFor([parameter('p', { json: true })], { p: deep }), /leaf/)
+    assert.equal(
+      refusal(() => pathFor([parameter('p', { json: true })], { p: [deep] })),
+      'The argument "p" is nested more than 1000 levels deep.',
+    )
+  })
 })
 
 suite('writes bodies', () => {

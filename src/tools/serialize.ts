@@ -2,6 +2,8 @@ import { GatewayError } from '../errors.ts'
 import { isObject } from './json.ts'
 
 const depthMax = 16
+/** Of JSON: deeper, the parsers of many an API fail or crash. Node's own writer failed at some thousands until Node 26 and has no limit since. */
+const jsonDepthMax = 1000
 
 /** How one value of a parameter is written (RFC 6570 by way of OpenAPI 3.1 §4.8.12.2). */
 export interface Style {
@@ -25,13 +27,18 @@ export function plainText(value: unknown, argument: string): string {
   return String(value)
 }
 
-/** The value as JSON. Throws `unsafe_value` when it is nested too deeply to be written. */
+/** The value, which came as JSON, as JSON. Throws `unsafe_value` when it is nested more than a thousand levels deep. */
 export function jsonText(value: unknown, argument: string): string {
-  try {
-    return JSON.stringify(value) ?? 'null'
-  } catch (error) {
-    throw new GatewayError('unsafe_value', `The argument "${argument}" is nested too deeply.`, { cause: error })
-  }
+  if (isDeeperThan(jsonDepthMax, value)) throw unsafe(argument, `is nested more than ${jsonDepthMax} levels deep`)
+  return JSON.stringify(value) ?? 'null'
+}
+
+function isDeeperThan(levels: number, value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  if (levels === 0) return true
+  if (Array.isArray(value)) return value.some((item) => isDeeperThan(levels - 1, item))
+  for (const name in value) if (isDeeperThan(levels - 1, Reflect.get(value, name))) return true
+  return false
 }
 
 /** The bytes that base64 (either alphabet, with line breaks or without) stands for. Throws `unsafe_value` for anything else. */
