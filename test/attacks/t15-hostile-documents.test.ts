@@ -22,6 +22,8 @@ const SECRET = 'kanarienvogelruf-in-a-file'
 /** On a machine that is busy with other tests too: alone the longest takes six seconds. Without the guards it is over a minute. */
 const IMPORT_MS_MAX = 45_000
 const ANSWER_MS_MAX = 3_000
+/** Of the whole import: on a slow machine all of it takes longer. Read on the requests' thread, it would be all of the import. */
+const ANSWER_SHARE_MAX = 0.4
 
 let shop: Shop
 let upstream: RecordingApi
@@ -77,8 +79,10 @@ async function importMeanwhile(document: string): Promise<Imported> {
     longestMs = Math.max(longestMs, performance.now() - askedAt)
   }
   const imported = await importing
-  assert.ok(performance.now() - startedAt < IMPORT_MS_MAX, `it took ${performance.now() - startedAt} ms`)
-  assert.ok(longestMs < ANSWER_MS_MAX, `somebody else waited ${longestMs} ms`)
+  const tookMs = performance.now() - startedAt
+  assert.ok(tookMs < IMPORT_MS_MAX, `it took ${tookMs} ms`)
+  const answerMsMax = Math.max(ANSWER_MS_MAX, tookMs * ANSWER_SHARE_MAX)
+  assert.ok(longestMs < answerMsMax, `somebody else waited ${longestMs} of ${tookMs} ms`)
   return imported
 }
 
