@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { GatewayError } from '../../src/errors.ts'
+import { peakMemoryMb } from '../../src/testing/peak-memory.ts'
 import { parseDocument } from '../../src/tools/document.ts'
 import { importOpenApi } from '../../src/tools/from-openapi.ts'
 import type { ImportedTools } from '../../src/tools/tool.ts'
@@ -12,7 +13,7 @@ process.on('message', (path) => {
   const startedAt = performance.now()
   const imported = read(path)
   const ms = performance.now() - startedAt
-  const peakMb = process.resourceUsage().maxRSS / 1024
+  const peakMb = peakMemoryMb()
   const tools = typeof imported === 'string' ? [] : imported.tools
   const setAside = typeof imported === 'string' ? [] : imported.setAside
   const refusal = typeof imported === 'string' ? imported : undefined

@@ -1,3 +1,4 @@
+import { peakMemoryMb } from '../../../src/testing/peak-memory.ts'
 import { startRecordingApi } from '../../../src/testing/recording-api.ts'
 import { startGateway } from '../../../src/testing/start-gateway.ts'
 import { at, callApi } from './client.ts'
@@ -10,5 +11,5 @@ const content = build('https://api.example')
 await using site = await startRecordingApi(() => ({ status: 200, text: { content, type: 'text/plain' } }))
 await using gateway = await startGateway()
 const answer = await callApi(gateway, 'POST', '/api/workspaces', { name: 'hostile', source: { url: site.url } })
-const said = { status: answer.status, detail: at(answer.json, 'detail'), peakMb: process.resourceUsage().maxRSS / 1024 }
+const said = { status: answer.status, detail: at(answer.json, 'detail'), peakMb: peakMemoryMb() }
 process.stdout.write(JSON.stringify(said))
