@@ -46,7 +46,7 @@ async function toolsOf({ source, tools, upstream, access }: FileWorkspace): Prom
     throw new GatewayError('config_invalid', `The API description ${source} cannot be read.`, { cause: error })
   })
   const imported = importOpenApi(parseDocument(text), { documentUrl: undefined, baseUrl: upstream.baseUrl })
-  const { all, enabled, unknownNames } = createCatalog(imported, tools)
+  const { all, enabled, unknownNames } = await createCatalog(imported, tools)
   if (unknownNames.length > 0) {
     throw new GatewayError('config_invalid', `tools: there is no tool ${unknownNames.join(', ')}.`)
   }

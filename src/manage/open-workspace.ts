@@ -66,7 +66,7 @@ const NOTHING_IMPORTED: ImportedTools = { title: '', tools: [], setAside: [] }
 export async function openWorkspace(workspace: Workspace, options: OpenOptions): Promise<OpenWorkspace> {
   const { document, upstream, params, reach, slug, id, name } = workspace
   const imported = document === undefined ? NOTHING_IMPORTED : await importOnce(document, upstream.baseUrl, options)
-  const catalog = createCatalog(imported, workspace.tools)
+  const catalog = await createCatalog(imported, workspace.tools)
   if (document !== undefined && catalog.unknownNames.length > 0) {
     options.warn(`Workspace ${slug}: there is no tool ${catalog.unknownNames.join(', ')}.`)
   }

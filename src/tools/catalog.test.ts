@@ -17,8 +17,8 @@ suite('createCatalog switches on', () => {
     { name: 'with an empty list nothing', settings: [], on: [] },
   ]
   for (const { name, settings, on } of cases) {
-    test(name, () => {
-      const catalog = createCatalog(imported, settings)
+    test(name, async () => {
+      const catalog = await createCatalog(imported, settings)
       assert.deepEqual([...catalog.enabled.keys()], on)
       assert.deepEqual(
         JSON.parse(catalog.listJson).map((tool: { name: string }) => tool.name),
@@ -32,23 +32,23 @@ suite('createCatalog switches on', () => {
     })
   }
 
-  test('and tells which names it does not know', () => {
-    const { enabled, unknownNames } = createCatalog(imported, ['listItems', 'gone', 'gone', 'constructor'])
+  test('and tells which names it does not know', async () => {
+    const { enabled, unknownNames } = await createCatalog(imported, ['listItems', 'gone', 'gone', 'constructor'])
     assert.deepEqual(unknownNames, ['gone', 'constructor'])
     assert.equal(enabled.get('constructor'), undefined)
   })
 
-  test('the same tools by name after a new import', () => {
+  test('the same tools by name after a new import', async () => {
     const again = importOpenApi({
       version: '3.0',
       root: { openapi: '3.0.3', paths: { '/new': { post: {} }, ...paths } },
     })
-    assert.deepEqual([...createCatalog(again, ['createItem']).enabled.keys()], ['createItem'])
+    assert.deepEqual([...(await createCatalog(again, ['createItem'])).enabled.keys()], ['createItem'])
   })
 })
 
-test('the list is what MCP wants, and no more', () => {
-  const { listJson } = createCatalog(imported, 'reads')
+test('the list is what MCP wants, and no more', async () => {
+  const { listJson } = await createCatalog(imported, 'reads')
   const [tool] = imported.tools
   assert.deepEqual(JSON.parse(listJson), [
     {
@@ -61,8 +61,8 @@ test('the list is what MCP wants, and no more', () => {
   ])
 })
 
-test('an enabled tool checks its arguments and makes its request', () => {
-  const callable = createCatalog(imported, 'all').enabled.get('deleteItem')
+test('an enabled tool checks its arguments and makes its request', async () => {
+  const callable = (await createCatalog(imported, 'all')).enabled.get('deleteItem')
   assert.deepEqual(callable?.check({ id: 1 }), { ok: false, reason: '"id" must be string.' })
   assert.deepEqual(callable?.check({ id: '1' }), { ok: true, value: { id: '1' } })
   assert.deepEqual(callable?.request({ id: '1' }), { method: 'DELETE', path: '/items/1', headers: {} })

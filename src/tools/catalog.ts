@@ -1,6 +1,7 @@
 import { GatewayError } from '../errors.ts'
 import type { ToolsSettings } from '../workspaces/settings.ts'
 import { type CheckedArguments, compileArguments } from './arguments.ts'
+import { inSlices } from './in-slices.ts'
 import type { Arguments } from './path-template.ts'
 import { compileRequest, type UpstreamRequest } from './request.ts'
 import type { ImportedTools, SetAside, Tool } from './tool.ts'
@@ -34,15 +35,15 @@ export interface Catalog {
 
 /**
  * Makes the catalog of a workspace. What is on is decided by name, so it survives a new import; `reads` means tools that
- * only read, by their HTTP method. Throws `document_invalid` when the list would be too long: a small document whose
+ * only read, by their HTTP method. A long list is made in slices, so that calls are served meanwhile. Throws `document_invalid` when the list would be too long: a small document whose
  * operations share one large schema unfolds to gigabytes (THREATS.md, T15).
  */
-export function createCatalog(imported: ImportedTools, settings: ToolsSettings): Catalog {
+export async function createCatalog(imported: ImportedTools, settings: ToolsSettings): Promise<Catalog> {
   const isEnabled = enabledBy(settings)
   const all = imported.tools.map((tool) => ({ tool, enabled: isEnabled(tool) }))
   const on = all.filter(({ enabled }) => enabled).map(({ tool }) => tool)
   const names = new Set(imported.tools.map((tool) => tool.name))
-  const items = listItems(on)
+  const items = await listItems(on)
   const listJson = `[${items.join(',')}]`
   const listed = on.map(({ name }, index) => ({ name, length: items[index]?.length ?? 0 }))
   const lists = new ToolLists(listed, listJson)
@@ -79,10 +80,10 @@ function callable(tool: Tool): CallableTool {
   }
 }
 
-function listItems(tools: readonly Tool[]): readonly string[] {
+async function listItems(tools: readonly Tool[]): Promise<readonly string[]> {
   const items: string[] = []
   let length = 2
-  for (const tool of tools) {
+  await inSlices(tools, (tool) => {
     const item = listed(tool)
     length += item.length + 1
     if (length > listLengthMax) {
@@ -92,7 +93,7 @@ function listItems(tools: readonly Tool[]): readonly string[] {
       )
     }
     items.push(item)
-  }
+  })
   return items
 }
 

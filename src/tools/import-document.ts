@@ -3,6 +3,7 @@ import { Worker } from 'node:worker_threads'
 import { GatewayError } from '../errors.ts'
 import { parseDocument } from './document.ts'
 import { importOpenApi } from './from-openapi.ts'
+import { type PackedTools, unpackTools } from './packed-tools.ts'
 import type { ServerOptions } from './servers.ts'
 import type { ImportedTools } from './tool.ts'
 
@@ -14,7 +15,7 @@ export interface ImportOrder {
 
 /** What it answers: the tools, or why there are none. */
 export type ImportReport =
-  | { readonly ok: true; readonly imported: ImportedTools }
+  | { readonly ok: true; readonly packed: PackedTools }
   | { readonly ok: false; readonly message: string }
 
 /**
@@ -40,7 +41,7 @@ export async function importDocument(text: string, options: ServerOptions): Prom
     resourceLimits: { maxOldGenerationSizeMb: MEMORY_MB },
   })
   const report = await reportOf(worker).finally(() => worker.terminate())
-  if (report.ok) return report.imported
+  if (report.ok) return unpackTools(report.packed)
   throw new GatewayError('document_invalid', report.message)
 }
 
