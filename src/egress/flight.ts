@@ -12,7 +12,7 @@ export interface FlightPlan {
   readonly request: OutgoingRequest
   readonly deadlineAt: number
   readonly deadlines: Deadlines
-  /** Where it is counted until it has landed. */
+  /** Where it is counted until undici has let go of it: what still waits for a connection is held, though it has landed. */
   readonly lane: { underWay: number }
   readonly resolve: (response: OutgoingResponse | Promise<OutgoingResponse>) => void
   readonly reject: (error: GatewayError) => void
@@ -33,6 +33,7 @@ export class Flight implements Dispatcher.DispatchHandler, Deadlined {
   #controller: Dispatcher.DispatchController | undefined
   #sink: StreamSink | undefined
   #landed = false
+  #counts = true
 
   constructor(plan: FlightPlan) {
     this.#plan = plan
@@ -53,8 +54,10 @@ export class Flight implements Dispatcher.DispatchHandler, Deadlined {
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     // It may have ended while it waited for a connection: then it must not go out any more.
-    if (this.#landed) controller.abort(cancelled())
-    else this.#controller = controller
+    if (this.#landed) {
+      this.#leaveLane()
+      controller.abort(cancelled())
+    } else this.#controller = controller
   }
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
@@ -89,6 +92,7 @@ export class Flight implements Dispatcher.DispatchHandler, Deadlined {
 
   onResponseEnd(): void {
     if (!this.#land()) return
+    this.#leaveLane()
     const [first] = this.#chunks
     const body = this.#chunks.length === 1 && first !== undefined ? first : Buffer.concat(this.#chunks, this.#bytes)
     const response = { status: this.#status, headers: this.#headers, body }
@@ -97,6 +101,7 @@ export class Flight implements Dispatcher.DispatchHandler, Deadlined {
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
     const { request } = this.#plan
+    this.#leaveLane()
     if (error instanceof DialRefused) this.#fail(refused(request, error.reason, error))
     else this.#fail(unreachable(request, error))
   }
@@ -118,7 +123,9 @@ export class Flight implements Dispatcher.DispatchHandler, Deadlined {
     if (!this.#land()) return
     this.#chunks.length = 0
     this.#plan.reject(error)
-    this.#controller?.abort(error)
+    if (this.#controller === undefined) return
+    this.#leaveLane()
+    this.#controller.abort(error)
   }
 
   /** False when it had landed before. */
@@ -127,7 +134,12 @@ export class Flight implements Dispatcher.DispatchHandler, Deadlined {
     this.#landed = true
     this.#plan.deadlines.delete(this)
     this.#plan.request.signal?.removeEventListener('abort', this)
-    this.#plan.lane.underWay -= 1
     return true
+  }
+
+  #leaveLane(): void {
+    if (!this.#counts) return
+    this.#counts = false
+    this.#plan.lane.underWay -= 1
   }
 }
