@@ -1,4 +1,5 @@
 import { GatewayError } from '../errors.ts'
+import { networkOf } from './failed-auth.ts'
 import { type Taken, WindowCounter } from './window-counter.ts'
 
 /** How much one caller may do in a window; undefined: as much as he likes. */
@@ -11,7 +12,7 @@ export interface Allowance {
 export interface CallerLimitSettings extends Allowance {
   readonly enabled: boolean
   readonly windowMs: number
-  /** All callers behind one address together. */
+  /** All callers behind one address together. IPv6 counts by its /64, here and for callers without a credential. */
   readonly maxRequestsPerAddress?: number | undefined
   /** In place of the general allowance, for callers without a credential. */
   readonly anonymous?: Partial<Allowance> | undefined
@@ -78,7 +79,7 @@ export function compileCallerLimits(settings: CallerLimitSettings): CheckLimits 
   }
   const namesOf = (caller: CountedCaller, address: string): CountedNames => {
     // Callers without a name are told apart by their address.
-    if (caller.kind === 'anonymous') return countedNames([address])
+    if (caller.kind === 'anonymous') return countedNames([networkOf(address)])
     const before = known.get(caller)
     if (before !== undefined) return before
     const names = countedNames([caller.issuer, caller.subject])
@@ -89,7 +90,7 @@ export function compileCallerLimits(settings: CallerLimitSettings): CheckLimits 
     const allowance = allowanceOf(caller, settings)
     const names = namesOf(caller, address)
     if (maxRequestsPerAddress !== undefined) {
-      take('requests from this address', `address ${address}`, maxRequestsPerAddress, now)
+      take('requests from this address', `address ${networkOf(address)}`, maxRequestsPerAddress, now)
     }
     take('requests', names.requests, allowance.maxRequests, now)
     if (tool === undefined) return

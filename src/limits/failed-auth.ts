@@ -40,9 +40,9 @@ export function createFailedAuthLimit({ max, windowMs }: FailedAuthSettings): Fa
 
 /** The address of an IPv4 host, also in its mapped form; of IPv6 the network that one customer gets (RFC 6177). */
 export function networkOf(address: string): string {
+  if (!address.includes(':')) return address
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)
   if (mapped?.[1] !== undefined) return mapped[1]
-  if (!address.includes(':')) return address
   const [head = '', tail] = address.split('%', 1).join().split('::')
   const groups = head === '' ? [] : head.split(':')
   const after = tail === undefined || tail === '' ? [] : tail.split(':')

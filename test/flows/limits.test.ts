@@ -66,6 +66,19 @@ test('limits of callers', async (t) => {
     assert.equal((await (await shop.as('bob')).send('ping')).status, 429)
   })
 
+  await t.test('an IPv6 network is one address: whoever has it has all of it', async () => {
+    const behindProxy = { trustProxy: ['loopback'], auth: { authType: 'none' } }
+    const from = (endpoint: string, address: string) => mcpClient(endpoint, { 'x-forwarded-for': address }).send('ping')
+    await using open = await startShop({ anonymous: { maxRequests: 2 } }, behindProxy.auth, behindProxy)
+    await using counted = await startShop({ maxRequestsPerAddress: 2 }, behindProxy.auth, behindProxy)
+    for (const { endpoint } of [open, counted]) {
+      const hosts = ['2001:db8::1', '2001:db8::2', '2001:db8::3']
+      const statuses = await Promise.all(hosts.map(async (host) => (await from(endpoint, host)).status))
+      assert.deepEqual(statuses.toSorted(), [200, 200, 429])
+      assert.equal((await from(endpoint, '2001:db8:0:1::1')).status, 200)
+    }
+  })
+
   await t.test('the gateway’s own count where a workspace says nothing, and enabled: false is none (H3)', async () => {
     await using gateway = await startGateway({
       config: { rateLimiting: { maxRequests: 1 }, auth: { authType: 'none' } },
