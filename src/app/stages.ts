@@ -121,9 +121,7 @@ function callApi(call: UpstreamCall<OpenWorkspace>, { egress, now }: StageParts)
 async function pass(passing: Passing<OpenWorkspace>, parts: StageParts): Promise<void> {
   const { exchange, workspace: open, caller, message, session, record } = passing
   const wish = wishOf(message)
-  if (wish.kind === 'tool' && message.kind === 'request') {
-    note(record, { toolName: wish.name, args: message.params['arguments'] }, parts)
-  }
+  if (wish.kind === 'tool') note(record, { toolName: wish.name, args: wish.args?.value }, parts)
   const startedAt = parts.now()
   const passage: Passage = {
     exchange,
@@ -191,8 +189,10 @@ function termsOf(caller: Caller, { rules, identity }: OpenWorkspace): Terms {
 
 const GREETINGS: ReadonlySet<string> = new Set(['initialize', 'ping', 'server/discover'])
 
+/** Also of a call that is sent as a notification, as in `wishOf`. */
 function toolOf(message: Message): string | undefined {
-  if (message.kind !== 'request' || message.method !== 'tools/call') return undefined
+  if (message.kind !== 'request' && message.kind !== 'notification') return undefined
+  if (message.method !== 'tools/call') return undefined
   const { name } = message.params
   return typeof name === 'string' ? name : ''
 }

@@ -204,3 +204,26 @@ suite('a tool that is not offered cannot be called (T20)', () => {
     assert.match(hidden ?? '', /"code":-32602,"message":"Unknown tool: "/)
   })
 })
+
+test('a call that is sent as a notification is recorded like any other, allowed or not (T20)', async () => {
+  await using server = await startRecordingMcpServer(TOOLS)
+  const rules = { ...RULES, publicTools: [] }
+  await using protecting = await startProtected(server.url, { rules, flags: { logFormat: 'json' } })
+  const headers = { ...ACCEPT, authorization: `Bearer ${await protecting.callers.token({})}` }
+  for (const name of ['read', 'write']) {
+    const body = { jsonrpc: '2.0', method: 'tools/call', params: { name, arguments: { item: 7 } } }
+    await send('POST', protecting.endpoint, { body, headers })
+  }
+  assert.deepEqual(
+    server.seen.map(({ body }) => at(JSON.parse(body), 'params', 'name')),
+    ['read'],
+  )
+  const lines = protecting.log.map((line) => JSON.parse(line)).filter((line) => at(line, 'method') === 'tools/call')
+  assert.deepEqual(
+    lines.map((line) => [at(line, 'tool'), at(line, 'arguments'), at(line, 'code')]),
+    [
+      ['read', '{"item":7}', undefined],
+      ['write', undefined, 'insufficient_scope'],
+    ],
+  )
+})
