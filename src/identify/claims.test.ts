@@ -110,6 +110,14 @@ suite('callerOf', () => {
     assert.equal(ids({}), 'JWT missing required userId claim')
   })
 
+  test('never takes two numbers for one: what JSON cannot tell apart is no user id', () => {
+    for (const id of ['9007199254740992', '9007199254740993', '1e999', '-2e999', '1.5']) {
+      assert.equal(callerOf(JSON.parse(`{"userId":${id}}`), idClaims).ok, false, id)
+      assert.equal(callerOf(JSON.parse(`{"sub":${id}}`), idClaims).ok, false, id)
+    }
+    assert.equal(callerOf(JSON.parse('{"userId":9007199254740991}'), idClaims).ok, true)
+  })
+
   test('takes no user id from the prototype', () => {
     assert.equal(callerOf({ sub: 'ada' }, ['constructor', '__proto__', 'toString']).ok, false)
     assert.equal(callerOf(Object.create({ sub: 'root' }), idClaims).ok, false)

@@ -41,7 +41,8 @@ export function checkClaims(claims: Claims, expected: ExpectedClaims, now: numbe
 }
 
 /**
- * The caller that checked claims describe. The user id is the first of `userIdClaims` that is a non-empty text or a number.
+ * The caller that checked claims describe. The user id is the first of `userIdClaims` that is a non-empty text or a whole number
+ * below 2^53.
  */
 export function callerOf(
   claims: Claims,
@@ -107,7 +108,8 @@ function isTime(value: unknown): value is number {
 }
 
 function textOf(value: unknown): string | undefined {
-  if (typeof value === 'number') return String(value)
+  // Above 2^53 JSON's numbers run together here: two people would be one.
+  if (typeof value === 'number') return Number.isSafeInteger(value) ? String(value) : undefined
   return typeof value === 'string' && value !== '' ? value : undefined
 }
 
