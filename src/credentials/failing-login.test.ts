@@ -31,6 +31,23 @@ suite('a failing login', () => {
     })
   })
 
+  test('that may be a wrong password rests as long, however the API says so', async () => {
+    const ways: readonly Reply[] = [
+      ...[400, 401, 403, 422].map((status) => ({ status })),
+      { status: 200, body: { success: false, message: 'canary: wrong password' } },
+    ]
+    for (const reply of ways) {
+      await onStage({ reply: () => reply }, async ({ flow, clock, received }) => {
+        for (let second = 0; second < 900; second += 1) {
+          await failure(flow.token(ctx))
+          clock.now += 1000
+        }
+        // Fewer than the five in 15 minutes at which common rules lock an account.
+        assert.equal(received.length, 4, JSON.stringify(reply))
+      })
+    }
+  })
+
   test('that may pass is tried again after 1, 2, 4 … 60 s', async () => {
     await onStage({ reply: () => ({ status: 503 }) }, async ({ flow, clock, received }) => {
       for (const seconds of [1, 2, 4, 8, 16, 32, 60, 60]) {

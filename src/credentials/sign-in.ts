@@ -7,6 +7,8 @@ import type { WriteRecord } from '../records/record.ts'
 import { ACCESS_TOKEN_FIELDS, readSignIn, type SignInAnswer, type SignInPointers } from './sign-in-answer.ts'
 
 const ANSWER_BYTES_MAX = 1_000_000
+/** What a wrong password is answered with; 422 by frameworks that take it for invalid input. */
+const REJECTIONS: ReadonlySet<number> = new Set([400, 401, 403, 422])
 
 /** What a sign-in needs of the world; `now` is milliseconds since the epoch. */
 export interface SignInWorld {
@@ -30,7 +32,7 @@ export interface SignInRequest {
   readonly requestId: string
 }
 
-/** `isRejected`: the API does not accept the credentials, so trying again with the same ones can lock the account. */
+/** `isRejected`: the API may not accept the credentials, so trying again with the same ones can lock the account. */
 export type SignedIn =
   | { readonly ok: true; readonly answer: SignInAnswer }
   | {
@@ -102,12 +104,14 @@ async function send(world: SignInWorld, request: SignInRequest): Promise<Sent> {
 function judge(request: SignInRequest, response: OutgoingResponse, now: number): SignedIn {
   const { status } = response
   if (status < 200 || status > 299) {
-    const isRejected = status === 400 || status === 401 || status === 403
+    const isRejected = REJECTIONS.has(status)
     return failed(explainStatus(request, status), { isRejected, retryAfterSeconds: retryAfterOf(response) })
   }
   const read = readSignIn(response.body.toString('utf8'), request.pointers, now)
   if (read.ok) return read
-  return failed(`${nameOf(request)} answered ${explainProblem(request, read.problem)}`)
+  // Many APIs answer a wrong password with 200 and an error inside.
+  const isRejected = read.problem === 'no_token'
+  return failed(`${nameOf(request)} answered ${explainProblem(request, read.problem)}`, { isRejected })
 }
 
 function failed(message: string, more: { isRejected?: boolean; retryAfterSeconds?: number } = {}): SignedIn {
