@@ -61,6 +61,37 @@ suite('a failing login', () => {
     })
   })
 
+  test('fails no call while the token that it should follow is good', async () => {
+    let isDown = false
+    const reply = (one: Received, count: number) => (isDown ? { status: 503 } : seedAnswer(one, count))
+    await onStage({ reply }, async ({ flow, clock, received }) => {
+      assert.equal(await flow.token(ctx), 'at-1')
+      isDown = true
+      clock.now += 870_000
+      assert.equal(await flow.token(ctx), 'at-1')
+      assert.equal(await flow.token(ctx), 'at-1')
+      assert.deepEqual(
+        received.map(({ path }) => path.split('?', 1).join()),
+        ['/auth/login', '/auth/refresh', '/auth/login'],
+      )
+      clock.now += 29_999
+      assert.equal(await flow.token(ctx), 'at-1')
+      clock.now += 1
+      assert.match((await failure(flow.token(ctx))).message, /503/)
+      isDown = false
+      clock.now += 60_000
+      assert.equal(await flow.token(ctx), 'at-5')
+    })
+  })
+
+  test('fails the call whose token the API has refused, whatever end it had', async () => {
+    await onStage({ reply: (one, count) => (count === 1 ? seedAnswer(one, 1) : { status: 503 }) }, async ({ flow }) => {
+      await flow.token(ctx)
+      assert.match((await failure(flow.renew(ctx, 'at-1'))).message, /503/)
+      assert.match((await failure(flow.token(ctx))).message, /503/)
+    })
+  })
+
   test('waits as long as the API asks for', async () => {
     const reply = () => ({ status: 429, headers: { 'retry-after': '40' } })
     await onStage({ reply }, async ({ flow }) => {

@@ -48,12 +48,14 @@ interface Session {
   readonly refreshToken: string | undefined
   readonly refreshField: RefreshField
   readonly renewAt: number
+  readonly endsAt: number
 }
 
 /**
  * Builds the login flow of one workspace (PRODUCT.md, 15). Any number of calls share one sign-in. A token is kept until 30 s
  * before its expiry, or for half its life when that is under 60 s; without any expiry for 5 minutes, less the 30 s. After
- * that it is refreshed, and when that fails the flow logs in, within the same call.
+ * that it is refreshed, and when that fails the flow logs in, within the same call. When that fails too, the token serves until
+ * its end.
  *
  * The secrets live in this closure only.
  */
@@ -71,7 +73,7 @@ export function createLoginFlow(options: LoginFlowOptions): LoginFlow {
     const renewAt = startedAt + (lifeMs < 2 * MARGIN_MS ? lifeMs / 2 : lifeMs - MARGIN_MS)
     // An answer without a new refresh token leaves the old one in use (RFC 6749 §6).
     const { refreshToken, refreshField } = answer.refreshToken === undefined && session !== undefined ? session : answer
-    session = { accessToken: answer.accessToken, refreshToken, refreshField, renewAt }
+    session = { accessToken: answer.accessToken, refreshToken, refreshField, renewAt, endsAt: startedAt + lifeMs }
     return answer.accessToken
   }
 
@@ -81,7 +83,7 @@ export function createLoginFlow(options: LoginFlowOptions): LoginFlow {
     const request = compose.refresh({ requestId, timeoutMs: timeoutMs / 2 }, refreshToken, refreshField)
     const refreshed = await signIn(options, request)
     if (refreshed.ok) return keep(refreshed.answer, startedAt)
-    session = undefined
+    session = { ...session, refreshToken: undefined }
     return undefined
   }
 
@@ -98,9 +100,15 @@ export function createLoginFlow(options: LoginFlowOptions): LoginFlow {
   }
 
   async function acquire(requestId: string): Promise<string> {
-    backOff.check()
     const startedAt = now()
-    return (await refresh(requestId, startedAt)) ?? (await login(requestId, startedAt))
+    try {
+      backOff.check()
+      return (await refresh(requestId, startedAt)) ?? (await login(requestId, startedAt))
+    } catch (error) {
+      // The margin is there for this: a sign-in that is down for a moment fails no call while the token is good.
+      if (session !== undefined && now() < session.endsAt) return session.accessToken
+      throw error
+    }
   }
 
   async function join(ctx: CredentialContext): Promise<string> {
