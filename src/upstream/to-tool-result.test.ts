@@ -84,6 +84,21 @@ suite('an API that repeats its credential', () => {
       assert.doesNotMatch(rest, /ca(?:n|ñ|%C3%B1|%c3%b1)ary/)
     })
   }
+
+  const writers = [
+    ['PHP', String.raw`canary+a\/b<c>&'\"d==`],
+    ['Go', String.raw`canary+a/b\u003cc\u003e\u0026'\"d==`],
+    ['Gson', String.raw`canary+a/b\u003cc\u003e\u0026\u0027\"d\u003d\u003d`],
+    ['.NET', String.raw`canary\u002Ba/b\u003Cc\u003E\u0026\u0027\u0022d==`],
+  ] as const
+  for (const [writer, written] of writers) {
+    test(`does not show it in the JSON of ${writer}`, () => {
+      const key = keyAt({ in: 'header', name: 'X-Api-Key' }, `canary+a/b<c>&'"d==`)
+      const body = `{"key":"${written}"}`
+      assert.deepEqual(JSON.parse(body), { key: key.headers['X-Api-Key'] })
+      assert.equal(textOf(toToolResult(request, answer(200, 'application/json', body), key)), '{"key":"[redacted]"}')
+    })
+  }
 })
 
 suite('another answer is an error (E6)', () => {

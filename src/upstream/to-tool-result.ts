@@ -126,8 +126,24 @@ function querySpellings(value: string, pair: string): readonly string[] {
 
 /** Each as JSON writes it, too. */
 function inJsonToo(secrets: readonly string[]): readonly string[] {
-  const needsEscape = secrets.filter((secret) => /["\\]/.test(secret))
-  return [...secrets, ...needsEscape.map((secret) => JSON.stringify(secret).slice(1, -1))]
+  return [...new Set(secrets.flatMap((secret) => [secret, ...JSON_WRITERS.map((write) => write(quoted(secret)))]))]
+}
+
+/** What writers of JSON escape although none has to: keys in Base64 have `+`, `/` and `=`, passwords all of them. */
+const JSON_WRITERS: readonly ((text: string) => string)[] = [
+  (text) => text,
+  (text) => text.replaceAll('/', '\\/'), // PHP
+  (text) => text.replace(/[<>&]/g, inUnicode), // Go, Rails
+  (text) => text.replace(/[<>&=']/g, inUnicode), // Gson
+  (text) => text.replace(/\\"|[<>&+'`]/g, (found) => inUnicode(found.slice(-1)).toUpperCase().replace('U', 'u')), // .NET
+]
+
+function quoted(text: string): string {
+  return JSON.stringify(text).slice(1, -1)
+}
+
+function inUnicode(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
 }
 
 function toContent(answer: OutgoingResponse): ToolContent {
