@@ -64,6 +64,13 @@ suite('a flood of names', () => {
     assert.equal(counter.take('eve', 20, START + 2).ok, false)
   })
 
+  test('of names with large shares does not make anybody forgotten who has used up a small one', () => {
+    const counter = new WindowCounter({ windowMs: WINDOW, namesMax: 100 })
+    assert.equal(counter.take('eve’s one transfer', 1, START).ok, true)
+    for (let name = 0; name < 10_000; name += 1) counter.take(`requests of ${name}`, 1_000, START + 1)
+    assert.equal(counter.take('eve’s one transfer', 1, START + 2).ok, false)
+  })
+
   test('of names that all use much leaves one share for all newcomers', () => {
     const counter = new WindowCounter({ windowMs: WINDOW, namesMax: 10 })
     for (let name = 0; name < 10; name += 1) {

@@ -10,20 +10,23 @@ interface Entry {
   count: number
   /** Of the window before. */
   previous: number
+  /** The share of this name: others may have more, or less. */
+  max: number
 }
 
 /**
  * Counts by name in a sliding window: the window before counts in proportion to how much of it is still in sight, so that
  * nobody gets twice the limit around the turn of a window.
  *
- * Bounded: when there are too many names, those go first whose windows have passed, then those that have used little, who
- * lose nothing by being forgotten. Names that have used much stay; a new one then shares one count with all other new ones.
+ * Bounded: when there are too many names, those go first whose windows have passed, then those that have used little of
+ * their share, who lose nothing by being forgotten. Names that have used much stay; a new one then shares one count with all
+ * other new ones.
  */
 export class WindowCounter {
   readonly #windowMs: number
   readonly #namesMax: number
   readonly #entries = new Map<string, Entry>()
-  readonly #crowd: Entry = { windowStart: 0, count: 0, previous: 0 }
+  readonly #crowd: Entry = { windowStart: 0, count: 0, previous: 0, max: 0 }
 
   constructor({ windowMs, namesMax = 100_000 }: { readonly windowMs: number; readonly namesMax?: number }) {
     this.#windowMs = windowMs
@@ -59,9 +62,12 @@ export class WindowCounter {
 
   #entryOf(name: string, max: number, now: number): Entry {
     const known = this.#entries.get(name)
-    if (known !== undefined) return known
-    if (this.#entries.size >= this.#namesMax && !this.#makeRoom(max, now)) return this.#crowd
-    const entry = { windowStart: now - (now % this.#windowMs), count: 0, previous: 0 }
+    if (known !== undefined) {
+      known.max = max
+      return known
+    }
+    if (this.#entries.size >= this.#namesMax && !this.#makeRoom(now)) return this.#crowd
+    const entry = { windowStart: now - (now % this.#windowMs), count: 0, previous: 0, max }
     this.#entries.set(name, entry)
     return entry
   }
@@ -89,10 +95,10 @@ export class WindowCounter {
     return Math.max(1, Math.ceil(this.#windowMs - passed + fading))
   }
 
-  #makeRoom(max: number, now: number): boolean {
+  #makeRoom(now: number): boolean {
     let lookedAt = 0
     for (const [name, entry] of this.#entries) {
-      if (this.#used(entry, now) <= max / 10) {
+      if (this.#used(entry, now) <= entry.max / 10) {
         this.#entries.delete(name)
         return true
       }
