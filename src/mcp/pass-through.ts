@@ -107,7 +107,7 @@ function requestOf({ exchange, message, session }: Passage): ServerRequest | Pro
 
 function posted(headers: HeaderSet, body: string): ServerRequest {
   checkUnambiguous(body)
-  return { method: 'POST', headers, body }
+  return { method: 'POST', headers: { ...headers, 'content-type': 'application/json' }, body }
 }
 
 function answerWhole(passage: Passage, response: OutgoingResponse, state: McpState): Passed {

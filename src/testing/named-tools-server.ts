@@ -18,7 +18,7 @@ const message = z.object({
 
 /**
  * Starts one on a free loopback port. It is lenient, as some are: a call is a call in any case of method and name, with an id
- * or without.
+ * or without, and a body is read as UTF-7 where its type says so, as Express does.
  */
 export async function startNamedToolsServer(names: readonly string[]): Promise<NamedToolsServer> {
   const ran: string[] = []
@@ -54,5 +54,13 @@ function resultOf(method: string, names: readonly string[]): unknown {
 async function readText(request: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = []
   for await (const chunk of request) chunks.push(Buffer.from(chunk))
-  return Buffer.concat(chunks).toString('utf8')
+  const text = Buffer.concat(chunks).toString('utf8')
+  return /charset="?utf-7/i.test(request.headers['content-type'] ?? '') ? fromUtf7(text) : text
+}
+
+/** `+ACI-` is a quotation mark (RFC 2152). */
+function fromUtf7(text: string): string {
+  return text.replace(/\+([A-Za-z0-9+/]+)-/g, (_, base64: string) =>
+    Buffer.from(base64, 'base64').swap16().toString('utf16le'),
+  )
 }

@@ -30,10 +30,12 @@ export interface McpServerCall {
   readonly streamTo: NonNullable<OutgoingRequest['streamTo']>
 }
 
-/** Everything that MCP says in headers. Not the caller's credential, cookies or addresses: those were meant for us (THREATS.md, T12). */
+/**
+ * Everything that MCP says in headers. Not the caller's credential, cookies or addresses: those were meant for us (THREATS.md,
+ * T12). Nor what he says of the body: a charset of his would have the server read another message than we have read (T20).
+ */
 const PASSED = [
   'accept',
-  'content-type',
   'mcp-protocol-version',
   'mcp-method',
   'mcp-name',

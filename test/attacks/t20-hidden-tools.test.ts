@@ -40,6 +40,8 @@ const SPELLINGS = [
   '\tsecretTool\n',
   'ｓｅｃｒｅｔＴｏｏｌ',
 ]
+/** As which some servers read the body, if it says so. */
+const UTF_7: Readonly<Record<string, string>> = { 'content-type': 'application/json; charset=utf-7' }
 const ALIASES = ['', '/', '/mcp', '/sse', '/message', '/messages', '/mcp/message']
 const callers = testCallers()
 let api: RecordingApi
@@ -111,6 +113,13 @@ function waysToCall(
       headers: { ...modern, 'mcp-name': name },
     },
     { body: { ...envelope, id: undefined }, headers: modern },
+    {
+      body: open.replace(
+        '"arguments"',
+        `"x":"+ACI-,+ACI-name+ACI-:${hidden.replaceAll('"', '+ACI-')},+ACI-y+ACI-:+ACI-","arguments"`,
+      ),
+      headers: UTF_7,
+    },
   ].map(({ body, headers = {} }: { body: unknown; headers?: Record<string, string> }) => {
     // A header takes no other letters.
     return { body, headers: Object.fromEntries(Object.entries(headers).filter(([, value]) => /^[ -~]*$/.test(value))) }
