@@ -33,7 +33,11 @@ export interface AuditLine {
   readonly actorName?: string | undefined
 }
 
-/** The line that follows `before`. Texts are bounded, and what looks like a credential is taken out once more. */
+/**
+ * The line that follows `before`. Texts are bounded, and what looks like a credential is taken out once more. Half a
+ * surrogate pair, which a stranger can name a tool and a cut can leave, would come back from the store as another character,
+ * and the line would look tampered with: it is replaced before the hash is made.
+ */
 export function rowAfter(before: Link, event: AuditEvent, { key, at }: { key: Uint8Array; at: number }): AuditRow {
   const { by, target } = event
   const row: Omit<AuditRow, 'hash'> = {
@@ -48,7 +52,7 @@ export function rowAfter(before: Link, event: AuditEvent, { key, at }: { key: Ui
     target_id: cut(target?.id),
     target: shown(target?.label),
     detail: detailOf(event),
-    reason: event.reason === undefined ? null : redactText(event.reason, REASON_LENGTH_MAX),
+    reason: event.reason === undefined ? null : redactText(event.reason, REASON_LENGTH_MAX).toWellFormed(),
     client_address: cut(by.clientAddress),
     request_id: cut(by.requestId),
     count: event.count ?? 1,
@@ -108,9 +112,9 @@ function parsed(detail: string): unknown {
 }
 
 function shown(text: string | undefined): string | null {
-  return text === undefined || text === '' ? null : redactText(text, LABEL_LENGTH_MAX)
+  return text === undefined || text === '' ? null : redactText(text, LABEL_LENGTH_MAX).toWellFormed()
 }
 
 function cut(text: string | undefined): string | null {
-  return text === undefined || text === '' ? null : text.slice(0, LABEL_LENGTH_MAX)
+  return text === undefined || text === '' ? null : text.slice(0, LABEL_LENGTH_MAX).toWellFormed()
 }
