@@ -287,6 +287,15 @@ suite('retention', () => {
     assert.deepEqual(await problemsOf(under.audit), ['missing 6-6'])
   })
 
+  test('may delete while somebody verifies: what is too old is not missing', async () => {
+    await using under = await withLines(5)
+    under.clock.now = 2_000
+    await under.audit.append([event('young')])
+    // The store answers in turn: the lines go after verify has read where they begin, and before it reads them.
+    const [found, pruned] = await Promise.all([under.audit.verify(), under.audit.prune(2_000)])
+    assert.deepEqual([pruned.lines, found.ok, found.anchor.seq, found.problems], [5, true, 5, []])
+  })
+
   test('keeps the last line, however old, and deletes nothing where nothing is old', async () => {
     await using under = await withLines(3)
     assert.deepEqual(await under.audit.prune(1_000), { lines: 0, isStopped: false })
