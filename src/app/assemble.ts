@@ -21,7 +21,7 @@ import { createRecordWriter } from '../records/write-records.ts'
 import { checkKey } from '../store/check-key.ts'
 import { openSqliteStore } from '../store/sqlite-store.ts'
 import { documentBytesMax } from '../tools/document.ts'
-import { openOAuth } from './authorization-server.ts'
+import { type OAuthWing, openOAuth } from './authorization-server.ts'
 import { createDoctor } from './doctor.ts'
 import { type Foundation, type GatewayOptions, layFoundation } from './foundation.ts'
 import { openIssuing } from './issuing.ts'
@@ -75,10 +75,12 @@ export async function assembleGateway(config: Config, options: GatewayOptions = 
     close.unshift(() => records.close())
     const audit = new Audit({ store, keyring, now, onEvent: security?.audit })
     await audit.start()
-    let personChanged = async (_personId: string) => {}
+    let personChanged: OAuthWing['personChanged'] = async () => {}
     const change: Change = async (event, work) => {
       const result = await audit.change(event, work)
-      if (CHANGE_PEOPLE.has(event.action) && event.target?.id !== undefined) await personChanged(event.target.id)
+      if (CHANGE_PEOPLE.has(event.action) && event.target?.id !== undefined) {
+        await personChanged(event.target.id, { hasNewPassword: event.action === 'password.changed' })
+      }
       return result
     }
     let accountOf: (workspaceId: string) => string | undefined = () => undefined

@@ -8,6 +8,7 @@ import { AuthorizationServer } from './authorization-server.ts'
 import { boundToIssuer } from './bound-to-issuer.ts'
 import { Connections } from './connections.ts'
 import { Cookies } from './cookies.ts'
+import { withoutEnded } from './ended-sign-ins.ts'
 import type { ProviderKeys } from './external-key.ts'
 import { FederatedSignIn } from './federated-sign-in.ts'
 import type { SignInProvider } from './federation/sign-in-provider.ts'
@@ -86,7 +87,7 @@ export class AuthorizationServers {
     const { settings, storage, principals, keyring, onRefused, note, isOnly } = this.#options
     const { pages, clients, connections, limits, hasDevices, ...ofLibrary } = this.#shared
     const { resources, verifyAccessToken, verifySubject } = this.#options.forIssuer(issuer)
-    const adapter = boundToIssuer(storage.adapter, issuer)
+    const adapter = withoutEnded(boundToIssuer(storage.adapter, issuer), storage.revocations)
     const provider = createProvider(this.#library, {
       ...{ ...ofLibrary, issuer, settings, resources, principals, pages, verifySubject },
       ...{ keys: this.#options.keys, onServerError: this.#options.onServerError, now: this.#options.now },

@@ -50,6 +50,11 @@ export class Connections {
     return chosen
   }
 
+  /** The browser is signed out, also where a request of it still runs. */
+  async endSession(uid: string): Promise<void> {
+    await this.#grants.endSession(uid)
+  }
+
   /** Everything of a person: grants, tokens and sessions of browsers. */
   async endAllOfPerson(personId: string): Promise<void> {
     await this.#grants.revokePerson(personId)

@@ -11,6 +11,8 @@ const COOKIE = /^[\w!#$%&'*+.^`|~-]+$/
 
 /** A sign-in under way is as good as its cookie for so long, seconds. */
 export const FLOW_SECONDS = 900
+/** The session of a browser, after its last use. */
+export const SESSION_SECONDS = 12 * 3_600
 
 /**
  * Our cookies, in place of the library's. Over https they are `__Host-` ones: no other host of the same domain can set them

@@ -32,6 +32,9 @@ const grantPayload = z.object({
   resources: z.record(z.string(), z.string()).default({}),
 })
 
+const OF_BROWSERS = ['Session'] as const
+const OF_APPS = ['Grant', 'RefreshToken', 'AuthorizationCode'] as const
+
 /** The connected apps of people, and the ways to end them. What is ended takes its access tokens along, in every process. */
 export class Grants {
   readonly #options: GrantsOptions
@@ -64,19 +67,31 @@ export class Grants {
     const name = this.#options.sealed.owner(accountId)
     // First: an access token that is made while the rest is deleted is of this second at the latest.
     await this.#options.revocations.revoke({ what: 'subject', id: accountId })
-    await this.#end({ by: 'owner', name })
+    await this.signOutPerson(accountId)
+    await this.#end({ by: 'owner', name }, OF_APPS)
+  }
+
+  /** Signs a person out of every browser, and of those where the password was given and the next page is due. */
+  async signOutPerson(accountId: string): Promise<void> {
+    await this.#options.revocations.revoke({ what: 'sign_ins', id: accountId })
+    await this.#end({ by: 'owner', name: this.#options.sealed.owner(accountId) }, OF_BROWSERS)
+  }
+
+  /** The session of one browser counts no more, also where a request of it still runs. */
+  async endSession(uid: string): Promise<void> {
+    await this.#options.units.serve(async (unit) => unit.revoke({ what: 'session', id: uid }))
   }
 
   /** Ends everything of a client, whoever allowed it. Its registration stays. */
   async revokeClient(clientId: string): Promise<void> {
     const name = this.#options.sealed.client(clientId)
     await this.#options.revocations.revoke({ what: 'client', id: clientId })
-    await this.#end({ by: 'client', name })
+    await this.#end({ by: 'client', name }, OF_APPS)
   }
 
-  /** A page at a time until there is no more. Sessions have an owner only. */
-  async #end(of: Pick<OauthListing, 'by' | 'name'>): Promise<void> {
-    for (const kind of ['Grant', 'Session', 'RefreshToken', 'AuthorizationCode'] as const) {
+  /** A page at a time until there is no more. */
+  async #end(of: Pick<OauthListing, 'by' | 'name'>, kinds: readonly string[]): Promise<void> {
+    for (const kind of kinds) {
       for (;;) {
         const items = await this.#items({ kind, ...of })
         if (items.length === 0) break

@@ -4,7 +4,8 @@ declare module 'oidc-provider' {
   import type { IncomingMessage, ServerResponse } from 'node:http'
 
   export interface InteractionResult {
-    login?: { accountId: string; remember?: boolean; amr?: string[] }
+    /** `ts`: when it was proved who it is, seconds since the epoch. */
+    login?: { accountId: string; remember?: boolean; amr?: string[]; ts?: number }
     consent?: { grantId: string }
     error?: string
     error_description?: string

@@ -3,7 +3,7 @@ import type { Provider, ProviderContext } from 'oidc-provider'
 import { PROOF_ALGORITHMS } from '../identify/dpop.ts'
 import type { ModelAdapter } from './adapter.ts'
 import { redirectProblem } from './client-policy.ts'
-import { FLOW_SECONDS, LIBRARY_COOKIES } from './cookies.ts'
+import { FLOW_SECONDS, LIBRARY_COOKIES, SESSION_SECONDS } from './cookies.ts'
 import { externalKey, type ProviderKeys } from './external-key.ts'
 import { assertionChecker } from './grants/client-assertion.ts'
 import type { OAuthClientSettings } from './grants/client-settings.ts'
@@ -27,7 +27,6 @@ export const GRANT_TYPES = ['authorization_code', 'refresh_token'] as const
 
 /** What was allowed is asked for again after so long. */
 export const GRANT_SECONDS = 365 * 86_400
-const SESSION_SECONDS = 12 * 3_600
 /** Half of what RFC 6749 §4.1.2 recommends at most. */
 const CODE_SECONDS = 300
 

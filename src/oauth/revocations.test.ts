@@ -50,6 +50,35 @@ suite('a revocation', () => {
     })
   }
 
+  const signIn = { sessionUid: 'u', subject: 's', signedInAtSeconds: SECOND }
+  const signIns = [
+    { name: 'of its session ends a sign-in', revoked: { what: 'session', id: 'u' }, signIn, isOver: true },
+    { name: 'of another session does not', revoked: { what: 'session', id: 's' }, signIn, isOver: false },
+    { name: 'of all sign-ins ends those so far', revoked: { what: 'sign_ins', id: 's' }, signIn, isOver: true },
+    { name: 'of the tokens of its person does not', revoked: { what: 'subject', id: 's' }, signIn, isOver: false },
+    {
+      name: 'of all sign-ins lets later ones in',
+      revoked: { what: 'sign_ins', id: 's' },
+      signIn: { ...signIn, signedInAtSeconds: SECOND + 1 },
+      isOver: false,
+    },
+  ] as const
+  for (const { name, revoked, signIn, isOver } of signIns) {
+    test(name, async () => {
+      const revocations = await start()
+      await revocations.revoke(revoked)
+      assert.equal(revocations.isOver(signIn), isOver)
+      await revocations.close()
+    })
+  }
+
+  test('of a sign-in is known again after a restart, for as long as a browser keeps one', async () => {
+    const items = openMemoryItems()
+    await (await start(items)).revoke({ what: 'session', id: 'u' })
+    assert.equal((await start(items, { now: () => AT + 12 * HOUR })).isOver(signIn), true)
+    assert.equal((await start(items, { now: () => AT + 13 * HOUR })).isOver(signIn), false)
+  })
+
   test('is known again after a restart, until no token can be that old', async () => {
     const items = openMemoryItems()
     await (await start(items)).revoke({ what: 'grant', id: 'g' })

@@ -3,6 +3,7 @@ import type { Keyring } from '../crypto/keyring.ts'
 import { seal, unseal } from '../crypto/seal.ts'
 import { GatewayError } from '../errors.ts'
 import type { OauthChange, OauthItems } from '../store/oauth-items.ts'
+import { FLOW_SECONDS, SESSION_SECONDS } from './cookies.ts'
 import type { SealedItems } from './sealed-items.ts'
 
 const KIND = 'Revocation'
@@ -12,12 +13,19 @@ const REVOCATIONS_MAX = 100_000
 const NOTE_ROW = 'oauth_note:revoked'
 /** A note can be lost while a connection breaks; so the list is also read again this often. */
 const REREAD_MS = 10_000
+/** Nothing that a browser began lives longer. */
+const SIGN_IN_LIFE_MS = (SESSION_SECONDS + FLOW_SECONDS) * 1000
 
-/** What was revoked: a grant (one person's consent to one client), everything of a client, or everything of a person. */
-export type Revoked =
-  | { readonly what: 'grant'; readonly id: string }
-  | { readonly what: 'client'; readonly id: string }
-  | { readonly what: 'subject'; readonly id: string }
+const KINDS = ['grant', 'client', 'subject', 'session', 'sign_ins'] as const
+
+/**
+ * What was revoked: a grant (one person's consent to one client), the access tokens of a client or of a person, the session of one
+ * browser (by its uid), or all that a person has signed in to in browsers.
+ */
+export interface Revoked {
+  readonly what: (typeof KINDS)[number]
+  readonly id: string
+}
 
 /** What an access token says of itself. */
 export interface RevocableToken {
@@ -26,6 +34,13 @@ export interface RevocableToken {
   readonly subject: string
   /** `iat`. */
   readonly issuedAtSeconds: number
+}
+
+/** What the session of a browser, or a sign-in under way, says of itself. */
+export interface BrowserSignIn {
+  readonly sessionUid?: string | undefined
+  readonly subject: string
+  readonly signedInAtSeconds: number
 }
 
 export interface RevocationsOptions {
@@ -46,7 +61,7 @@ interface Entry {
 }
 
 const kept = z.object({
-  what: z.enum(['grant', 'client', 'subject']),
+  what: z.enum(KINDS),
   id: z.string(),
   at: z.number(),
   endsAt: z.number(),
@@ -55,6 +70,7 @@ type Kept = z.output<typeof kept>
 
 /**
  * Which access tokens were revoked before their end. They are JWTs, so nobody is asked when one is used: this list is, in memory.
+ * It also knows which sign-ins were ended: a request that had read the session before may keep it again afterwards.
  *
  * It is kept with the items, read at `start`, and told to every other process on the same storage at once.
  */
@@ -64,6 +80,8 @@ export class Revocations {
     grant: new Map<string, Entry>(),
     client: new Map<string, Entry>(),
     subject: new Map<string, Entry>(),
+    session: new Map<string, Entry>(),
+    sign_ins: new Map<string, Entry>(),
   }
   #timer: NodeJS.Timeout | undefined
   #reading: Promise<void> = Promise.resolve()
@@ -97,6 +115,12 @@ export class Revocations {
     )
   }
 
+  /** Whether the session was ended, or its person signed out everywhere after this sign-in; the same second counts. No I/O. */
+  isOver({ sessionUid, subject, signedInAtSeconds }: BrowserSignIn): boolean {
+    const { session, sign_ins: signIns } = this.#entries
+    return (sessionUid !== undefined && session.has(sessionUid)) || isBefore(signedInAtSeconds, signIns.get(subject))
+  }
+
   /** Keeps it, so that every process refuses the tokens from now on. Refresh tokens and grants are not touched. */
   async revoke(revoked: Revoked): Promise<void> {
     const now = this.#options.now()
@@ -105,10 +129,10 @@ export class Revocations {
   }
 
   /** The change that keeps it, for a batch that also deletes what was revoked; `tell` comes after the batch. */
-  changeFor({ what, id }: Revoked, at: number): OauthChange {
+  changeFor(revoked: Revoked, at: number): OauthChange {
     const { sealed } = this.#options
-    const entry = { what, id, ...this.#entry(at) } satisfies Kept
-    const item = sealed.sealed(sealed.name(KIND, `${what}:${id}`), entry)
+    const entry = this.#entry(revoked, at)
+    const item = sealed.sealed(sealed.name(KIND, `${entry.what}:${entry.id}`), { ...entry })
     return { do: 'put', item: { ...item, owner: sealed.owner(OWNER), endsAt: entry.endsAt } }
   }
 
@@ -116,16 +140,17 @@ export class Revocations {
    * Refuses the tokens in this process, and tells the others. A note that cannot be sent is no failure: what was revoked is kept
    * already, and the others read it at the next occasion.
    */
-  async tell({ what, id }: Revoked, at: number): Promise<void> {
-    const entry = { what, id, ...this.#entry(at) } satisfies Kept
+  async tell(revoked: Revoked, at: number): Promise<void> {
+    const entry = this.#entry(revoked, at)
     this.#remember(entry)
     const { items, keyring } = this.#options
     // Sealed: who can write to the channel cannot forge a line, and who reads it learns nothing.
     await items.notes?.send(seal(keyring, NOTE_ROW, JSON.stringify(entry))).catch((error) => this.#fail(error))
   }
 
-  #entry(at: number): Entry {
-    return { at, endsAt: at + this.#options.tokenLifeMs }
+  #entry({ what, id }: Revoked, at: number): Kept {
+    const isSignIn = what === 'session' || what === 'sign_ins'
+    return { what, id, at, endsAt: at + (isSignIn ? SIGN_IN_LIFE_MS : this.#options.tokenLifeMs) }
   }
 
   #take(text: string): void {

@@ -101,7 +101,7 @@ export class SignIn {
     const flow = await this.#flow(exchange, returned.uid)
     if (flow === undefined || flow.interaction.prompt.name !== 'login') return this.#over()
     if (!returned.ok) return this.#page(flow, { problem: returned.problem, status: 403 })
-    return this.#enter(flow, returned.principal, returned.amr)
+    return this.#enter(exchange, flow, { principal: returned.principal, amr: returned.amr })
   }
 
   async #flow(exchange: Exchange, uid: string): Promise<Flow | undefined> {
@@ -183,11 +183,15 @@ export class SignIn {
       this.#options.onRefused(exchange, error)
       return this.#page(flow, { ...refusal, email })
     }
-    return this.#enter(flow, principal, 'pwd', email)
+    return this.#enter(exchange, flow, { principal, amr: 'pwd', email })
   }
 
   /** Somebody has proved who it is. Whoever may not use the workspace stays on the page, and may try as somebody else. */
-  async #enter(flow: Flow, principal: Principal, amr: string, email = ''): Promise<Answer> {
+  async #enter(
+    { startedAt }: Exchange,
+    flow: Flow,
+    { principal, amr, email = '' }: { readonly principal: Principal; readonly amr: string; readonly email?: string },
+  ): Promise<Answer> {
     const { interaction, resource } = flow
     if (!this.#options.principals.mayUse(principal, resource)) {
       const problem = `${principal.email ?? principal.name} may not use ${resource.name}. Ask whoever runs it.`
@@ -196,7 +200,9 @@ export class SignIn {
     if (interaction.session !== undefined && interaction.session.accountId !== principal.id) {
       await this.#leave(interaction.session.uid)
     }
-    return this.#finish(interaction, { login: { accountId: principal.id, amr: [amr], remember: true } })
+    // When the request came: a password that was changed while it was looked at was the old one.
+    const ts = Math.floor(startedAt / 1000)
+    return this.#finish(interaction, { login: { accountId: principal.id, amr: [amr], remember: true, ts } })
   }
 
   async #allow(flow: Flow, { clientAddress, requestId }: Exchange): Promise<Answer> {

@@ -60,6 +60,7 @@ export class SignOut {
       const ended = await connections.endOfPerson(session.accountId, ({ sessionUid }) => sessionUid === session.uid)
       for (const connection of ended) await this.#noteEnd(connection, by)
     }
+    if (session.accountId !== undefined) await connections.endSession(session.uid)
     await session.destroy()
     return this.#nobody()
   }

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { GatewayError, toGatewayError } from '../errors.ts'
 import type { Applied, OauthChange, OauthIndex, OauthItem, OauthItemName, OauthItems } from '../store/oauth-items.ts'
-import type { Revocations } from './revocations.ts'
+import type { Revocations, Revoked } from './revocations.ts'
 import type { SealedItems } from './sealed-items.ts'
 
 export interface UnitOptions {
@@ -21,6 +21,7 @@ export class UnitOfWork {
   readonly #options: UnitOptions
   readonly #changes: OauthChange[] = []
   readonly #grantIds = new Set<string>()
+  readonly #revoked: Revoked[] = []
   /** What this request has put, or null: deleted. */
   readonly #own = new Map<string, OauthItem | null>()
   readonly #consumed = new Map<string, number>()
@@ -86,12 +87,18 @@ export class UnitOfWork {
     this.#changes.push({ do: 'revokeGrant', grant })
   }
 
+  /** Refuses what stands on this. */
+  revoke(revoked: Revoked): void {
+    this.#revoked.push(revoked)
+  }
+
   /** Forgets what the request wanted, except the marks against replay: what was shown once was shown. */
   drop(): void {
     const marks = this.#changes.filter((change) => change.do === 'putNew')
     this.#changes.length = 0
     this.#changes.push(...marks)
     this.#grantIds.clear()
+    this.#revoked.length = 0
     this.#own.clear()
     this.#consumed.clear()
   }
@@ -100,14 +107,15 @@ export class UnitOfWork {
   async commit(): Promise<Applied> {
     const { items, revocations, now } = this.#options
     const at = now()
-    const revoked = [...this.#grantIds].map((id) => ({ what: 'grant', id }) as const)
-    const changes = [...this.#changes, ...revoked.map((grant) => revocations.changeFor(grant, at))]
+    const revoked = [...[...this.#grantIds].map((id) => ({ what: 'grant', id }) as const), ...this.#revoked]
+    const changes = [...this.#changes, ...revoked.map((one) => revocations.changeFor(one, at))]
     if (changes.length === 0) return { ok: true }
     const applied = await items.apply(changes, { now: at })
     if (!applied.ok) return applied
     this.#changes.length = 0
     this.#grantIds.clear()
-    for (const grant of revoked) await revocations.tell(grant, at)
+    this.#revoked.length = 0
+    for (const one of revoked) await revocations.tell(one, at)
     return applied
   }
 
