@@ -125,7 +125,6 @@ declare module 'oidc-provider' {
     }
     readonly Session: {
       find(id: string): Promise<Session | undefined>
-      findByUid(uid: string): Promise<Session | undefined>
     }
     readonly Interaction: { find(uid: string): Promise<Interaction | undefined> }
     readonly AccessToken: new (

@@ -1,4 +1,4 @@
-import type { Client, Interaction, InteractionResult, Provider } from 'oidc-provider'
+import type { Client, Interaction, InteractionResult, Provider, Session } from 'oidc-provider'
 import { GatewayError } from '../errors.ts'
 import type { Answer, Exchange } from '../http/exchange.ts'
 import type { AuditEvent, Origin } from '../records/audit-event.ts'
@@ -88,7 +88,7 @@ export class SignIn {
       case 'allow':
         return isConsent ? this.#allow(flow, exchange) : this.#over()
       case 'switch':
-        return isConsent ? this.#switch(flow) : this.#over()
+        return isConsent ? this.#switch(exchange, flow) : this.#over()
       default:
         return this.#over()
     }
@@ -128,10 +128,14 @@ export class SignIn {
   /** Who is signed in; `another`: not who was when this page was due. */
   async #sessionOf(exchange: Exchange, interaction: Interaction): Promise<string | 'another' | undefined> {
     if (interaction.session === undefined) return undefined
-    const { cookies, provider } = this.#options
-    const session = await provider.Session.find(cookies.sessionOf(exchange.header('cookie')) ?? '')
+    const session = await this.#sessionIn(exchange)
     const isSame = session?.uid === interaction.session.uid && session.accountId === interaction.session.accountId
     return isSame ? session.accountId : 'another'
+  }
+
+  #sessionIn(exchange: Exchange): Promise<Session | undefined> {
+    const { cookies, provider } = this.#options
+    return provider.Session.find(cookies.sessionOf(exchange.header('cookie')) ?? '')
   }
 
   #asking({ clientId, clientName }: Client, redirectUri: string): AskingClient {
@@ -188,7 +192,7 @@ export class SignIn {
 
   /** Somebody has proved who it is. Whoever may not use the workspace stays on the page, and may try as somebody else. */
   async #enter(
-    { startedAt }: Exchange,
+    exchange: Exchange,
     flow: Flow,
     { principal, amr, email = '' }: { readonly principal: Principal; readonly amr: string; readonly email?: string },
   ): Promise<Answer> {
@@ -197,11 +201,11 @@ export class SignIn {
       const problem = `${principal.email ?? principal.name} may not use ${resource.name}. Ask whoever runs it.`
       return this.#page(flow, { problem, status: 403, email })
     }
-    if (interaction.session !== undefined && interaction.session.accountId !== principal.id) {
-      await this.#leave(interaction.session.uid)
-    }
+    // Of the browser and not of this sign-in: in another window somebody may have signed in since it was begun.
+    const session = await this.#sessionIn(exchange)
+    if (session?.accountId !== undefined && session.accountId !== principal.id) await leave(session)
     // When the request came: a password that was changed while it was looked at was the old one.
-    const ts = Math.floor(startedAt / 1000)
+    const ts = Math.floor(exchange.startedAt / 1000)
     return this.#finish(interaction, { login: { accountId: principal.id, amr: [amr], remember: true, ts } })
   }
 
@@ -226,17 +230,10 @@ export class SignIn {
   }
 
   /** Forgets who is signed in and asks again. */
-  async #switch({ interaction }: Flow): Promise<Answer> {
-    if (interaction.session !== undefined) await this.#leave(interaction.session.uid)
+  async #switch(exchange: Exchange, { interaction }: Flow): Promise<Answer> {
+    const session = await this.#sessionIn(exchange)
+    if (session !== undefined) await leave(session)
     return this.#finish(interaction, {})
-  }
-
-  async #leave(sessionUid: string): Promise<void> {
-    const session = await this.#options.provider.Session.findByUid(sessionUid)
-    if (session === undefined) return
-    session.accountId = undefined
-    session.authorizations = undefined
-    await session.persist()
   }
 
   /** What the client asks for, as far as this person may give it. */
@@ -267,6 +264,13 @@ export class SignIn {
   #over(): Answer {
     return this.#options.pages.page({ status: 400, title: OVER.title, body: messagePage(OVER) })
   }
+}
+
+/** Nobody is signed in any more in this browser. */
+async function leave(session: Session): Promise<void> {
+  session.accountId = undefined
+  session.authorizations = undefined
+  await session.persist()
 }
 
 /** What the page says of a refused password; undefined: that is not what went wrong. */
