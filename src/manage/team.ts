@@ -25,6 +25,12 @@ export interface ActingAs {
   readonly by: Origin
 }
 
+/** What is not mentioned stays. */
+interface MemberChange {
+  readonly role?: Role | undefined
+  readonly disabled?: boolean | undefined
+}
+
 const INVITATION_MS = 72 * 3_600_000
 /** Waiting ones of an account. */
 const INVITATIONS_MAX = 200
@@ -36,6 +42,8 @@ const CODE_PREFIX = 'mgi_'
  */
 export class Team {
   readonly #options: TeamOptions
+  /** Changes of a membership run one after the other: what one of them leaves alone, it must not take back from another. */
+  #lastChange: Promise<unknown> = Promise.resolve()
 
   constructor(options: TeamOptions) {
     this.#options = options
@@ -79,12 +87,13 @@ export class Team {
   }
 
   /** Puts role or access in place. @throws GatewayError `not_found`, `forbidden`, `conflict` for the last owner. */
-  async update(
-    personId: string,
-    change: { readonly role?: Role | undefined; readonly disabled?: boolean | undefined },
-    acting: ActingAs,
-  ): Promise<MemberView> {
-    const { account, standing, by } = acting
+  update(personId: string, change: MemberChange, acting: ActingAs): Promise<MemberView> {
+    const turn = this.#lastChange.then(() => this.#update(personId, change, acting))
+    this.#lastChange = turn.catch(() => undefined)
+    return turn
+  }
+
+  async #update(personId: string, change: MemberChange, { account, standing, by }: ActingAs): Promise<MemberView> {
     const before = await this.get(account, personId)
     const role = change.role ?? before.role
     const isDisabled = change.disabled ?? before.disabled_at !== null
@@ -96,11 +105,10 @@ export class Team {
     if (role === 'owner' || before.role === 'owner') requirePermission(standing, 'owners')
     const event = { ...eventOf('person.changed', account, by), target: personTarget(personId, before.email), changes }
     await this.#options.change(event, async (tables) => {
-      // Once more within the transaction: meanwhile the person may be an owner, or the last one.
-      const now = memberOf(await tables.members.ofAccount(account.id), personId)
-      if (now.role === 'owner') requirePermission(standing, 'owners')
+      // Once more within the transaction: meanwhile the person may have been removed.
+      memberOf(await tables.members.ofAccount(account.id), personId)
       await tables.members.update({ account_id: account.id, person_id: personId, role, disabled_at })
-      await requireOwner(account, tables, now)
+      await requireOwner(account, tables, before)
       if (isDisabled) await endSignIns(personId, tables)
     })
     return this.get(account, personId)

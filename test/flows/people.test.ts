@@ -91,6 +91,25 @@ suite('a team', () => {
     assert.equal([body].flat().filter((person) => at(person, 'role') === 'owner').length, 1)
   })
 
+  test('keeps both of two changes of one person at once: nobody who was disabled comes in again by a new role', async () => {
+    await using teams = await startTeams()
+    const ada = await teams.person('ada')
+    const bob = await teams.person('bob', { role: 'admin' })
+    const path = `/api/people/${bob.id}`
+    for (const [first, second] of [
+      [{ disabled: true }, { role: 'viewer' }],
+      [{ role: 'viewer' }, { disabled: true }],
+    ]) {
+      await accepted(ada.call('PATCH', path, { role: 'admin', disabled: false }))
+      await Promise.all([accepted(ada.call('PATCH', path, first)), accepted(ada.call('PATCH', path, second))])
+      const { body } = await ada.call('GET', path)
+      assert.deepEqual([at(body, 'role'), at(body, 'disabled')], ['viewer', true])
+    }
+    const { body } = await ada.call('GET', '/api/audit?action=person.changed')
+    const told = [at(body, 'lines')].flat().map((line) => JSON.stringify(at(line, 'changes')))
+    assert.equal(told.filter((changes) => changes.includes('role') && changes.includes('disabled')).length, 1)
+  })
+
   test('has no invitation after 72 hours, or once it is withdrawn or another took its place', async () => {
     const clock = handTurned()
     await using teams = await startTeams({ now: clock.now })
