@@ -141,16 +141,22 @@ function toolRoutes(workspacesOf: WorkspacesOf): readonly Route[] {
       handle: async ({ account, params, body, by }) => {
         const manager = workspacesOf(account)
         refuseFileKept(manager.get(idOf(params)))
-        const { catalog } = openedOf(manager, idOf(params))
-        const known = new Set(catalog.all.map(({ tool }) => tool.name))
-        const unknown = Object.keys(body).filter((name) => !known.has(name))
-        if (unknown.length > 0) throw new GatewayError('invalid_request', `There is no tool ${unknown.join(', ')}.`)
-        const tools = catalog.all.filter(({ tool, enabled }) => body[tool.name] ?? enabled).map(({ tool }) => tool.name)
-        await manager.change(idOf(params), { tools }, by)
+        // When it is its turn, or it would take back what another request switches meanwhile.
+        await manager.change(idOf(params), () => ({ tools: switched(openedOf(manager, idOf(params)), body) }), by)
         return viewTools(openedOf(manager, idOf(params)))
       },
     }),
   ]
+}
+
+/** The names of the tools that are on once these are switched. */
+function switched({ catalog }: OpenWorkspace, switches: Readonly<Record<string, boolean>>): string[] {
+  // A map: a tool may be called `constructor`, which every object has.
+  const wanted = new Map(Object.entries(switches))
+  const known = new Set(catalog.all.map(({ tool }) => tool.name))
+  const unknown = [...wanted.keys()].filter((name) => !known.has(name))
+  if (unknown.length > 0) throw new GatewayError('invalid_request', `There is no tool ${unknown.join(', ')}.`)
+  return catalog.all.filter(({ tool, enabled }) => wanted.get(tool.name) ?? enabled).map(({ tool }) => tool.name)
 }
 
 function viewTools({ catalog, credentials }: OpenWorkspace): unknown {

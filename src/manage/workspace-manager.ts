@@ -167,12 +167,20 @@ export class WorkspaceManager<Open> {
     })
   }
 
-  /** Changes settings; what is not mentioned stays. */
-  change(reference: string, change: WorkspaceChange, by: Origin = bySystem): Promise<Workspace> {
-    const given = Object.entries(change).filter(([, value]) => value !== undefined)
-    const action = given.length === 1 && change.tools !== undefined ? 'tools.switched' : 'workspace.changed'
-    const namesAddresses = [change.upstream, change.params, change.auth].some((value) => value !== undefined)
+  /**
+   * Changes settings; what is not mentioned stays. A change that depends on what is there already is a function: it is called
+   * when every change before it is made.
+   */
+  change(
+    reference: string,
+    asked: WorkspaceChange | (() => WorkspaceChange),
+    by: Origin = bySystem,
+  ): Promise<Workspace> {
     return this.#inTurn(async () => {
+      const change = typeof asked === 'function' ? asked() : asked
+      const given = Object.entries(change).filter(([, value]) => value !== undefined)
+      const action = given.length === 1 && change.tools !== undefined ? 'tools.switched' : 'workspace.changed'
+      const namesAddresses = [change.upstream, change.params, change.auth].some((value) => value !== undefined)
       if (namesAddresses) refuseWiderReach(this.get(reference), by)
       return this.#replace(reference, (before) => applyChange(before, change), { action, by })
     })

@@ -113,6 +113,31 @@ suite('the management API', () => {
     assert.ok((await toolNames(endpoint)).includes('createItem'))
   })
 
+  test('switches what two requests ask for at once, and no tool that nobody names, whatever it is called', async () => {
+    await using gateway = await startGateway()
+    const call = admin(gateway)
+    const operation = (operationId: string) => ({ operationId, responses: {} })
+    const paths = {
+      '/a': { get: operation('one') },
+      '/b': { get: operation('other') },
+      // Every object has these: a write that is off must not seem to be switched on.
+      '/c': { post: operation('constructor'), put: operation('valueOf'), get: operation('toString') },
+    }
+    const document = JSON.stringify({ openapi: '3.1.0', info: { title: 'Odd', version: '1' }, paths })
+    await call('POST', '/api/workspaces', { name: 'Shop', source: { document } })
+    const path = '/api/workspaces/shop/tools'
+    const isOn = async () => {
+      const tools = [at((await call('GET', path)).body, 'tools')].flat()
+      return tools.filter((tool) => at(tool, 'enabled')).map((tool) => at(tool, 'name'))
+    }
+    assert.deepEqual(await isOn(), ['one', 'other', 'toString'])
+    await call('PATCH', path, { toString: false })
+    const answers = await Promise.all([call('PATCH', path, { one: false }), call('PATCH', path, { other: false })])
+    assert.deepEqual([answers.map(({ status }) => status), await isOn()], [[200, 200], []])
+    await call('PATCH', path, { valueOf: true })
+    assert.deepEqual(await isOn(), ['valueOf'])
+  })
+
   test('imports again with the differences, and keeps what was switched', async () => {
     await using api = await startTestApi({ mode: 'none' })
     await using gateway = await startGateway()
