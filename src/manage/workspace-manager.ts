@@ -58,8 +58,11 @@ export interface WorkspaceChange {
 /** What the managers of all accounts have in common. */
 interface Shared<Open> {
   readonly served: Map<string, { workspace: Workspace; open: Open | undefined }>
-  /** Changes run one after the other: two at once cannot overwrite each other's. */
-  lastChange: Promise<unknown>
+  /**
+   * The last change of each account: they run one after the other, so that two at once cannot overwrite each other's. Not those
+   * of all accounts together: compiling waits for addresses that an account's people have chosen.
+   */
+  readonly lastChange: Map<string, Promise<unknown>>
 }
 
 /**
@@ -71,10 +74,7 @@ export class WorkspaceManager<Open> {
   readonly #options: ManagerOptions<Open>
   readonly #shared: Shared<Open>
 
-  constructor(
-    options: ManagerOptions<Open>,
-    shared: Shared<Open> = { served: new Map(), lastChange: Promise.resolve() },
-  ) {
+  constructor(options: ManagerOptions<Open>, shared: Shared<Open> = { served: new Map(), lastChange: new Map() }) {
     this.#options = options
     this.#shared = shared
   }
@@ -291,8 +291,13 @@ export class WorkspaceManager<Open> {
   }
 
   #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
-    const turn = this.#shared.lastChange.then(work)
-    this.#shared.lastChange = turn.catch(() => undefined)
+    const { lastChange } = this.#shared
+    const { accountId } = this.#options
+    const turn = (lastChange.get(accountId) ?? Promise.resolve()).then(work)
+    lastChange.set(
+      accountId,
+      turn.catch(() => undefined),
+    )
     return turn
   }
 }

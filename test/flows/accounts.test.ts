@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer, type Socket } from 'node:net'
 import { suite, test } from 'node:test'
 import { startTestApi } from '../../src/test-api/test-api.ts'
 import { workspaceSettings } from '../../src/workspaces/settings.ts'
@@ -150,6 +152,32 @@ suite('accounts', () => {
     const refused = await made('Beside', other.origin)
     assert.deepEqual([refused.status, at(refused.body, 'code')], [422, 'egress_refused'])
     await Promise.all([listed.stop(), other.stop()])
+  })
+
+  test('wait for nobody else’s changes: one whose key set never answers holds up its own account only (T29)', async () => {
+    // Takes connections, and never says a word of TLS.
+    const silent = createServer().listen(0, '127.0.0.1')
+    await once(silent, 'listening')
+    const held: Socket[] = []
+    silent.on('connection', (socket) => held.push(socket))
+    const host = `127.0.0.1:${at(silent.address(), 'port')}`
+    await using teams = await startTeams({ config: { privateHosts: [host] } })
+    await teams.account('acme')
+    const [eve, ada] = [await teams.person('eve', { account: 'acme' }), await teams.person('ada')]
+    for (const { call } of [eve, ada]) await accepted(call('POST', '/api/workspaces', { name: 'Shop' }))
+    const jwt = { jwksUrl: `https://${host}/keys`, issuer: 'https://id.example', audience: 'shop' }
+    const asked = once(silent, 'connection')
+    let isHeld = true
+    const slow = eve.call('PATCH', '/api/workspaces/shop', { auth: { authType: 'jwt', jwt } }).finally(() => {
+      isHeld = false
+    })
+    await asked
+    await accepted(ada.call('PATCH', '/api/workspaces/shop', { name: 'Ours' }))
+    await accepted(ada.call('POST', '/api/tokens', { description: 'x', workspaces: ['shop'] }))
+    assert.ok(isHeld, 'the other one still waits')
+    silent.close()
+    for (const socket of held) socket.destroy()
+    await accepted(slow)
   })
 
   test('a developer makes workspaces, and opens no doors', async () => {
