@@ -35,7 +35,7 @@ suite('people', () => {
   test('sign in by e-mail, in any case, and password; with a role in each account that lets them in', async () => {
     await using under = await startPeople({ a: {}, b: { role: 'viewer' }, c: { disabled_at: 5 } })
     const { people } = under
-    const person = await people.signIn(' Ada@Example.com ', GOOD)
+    const person = (await people.signIn(' Ada@Example.com ', GOOD))?.person
     assert.deepEqual([person?.id, person?.name, person?.isDisabled], ['p1', 'Ada', false])
     assert.deepEqual(
       [...(person?.roles ?? [])],

@@ -1,11 +1,18 @@
 import type { MemberRow, PersonRow } from '../store/schema.ts'
 import type { ChangeTables } from '../store/store.ts'
-import type { Passwords } from './password.ts'
+import type { PasswordHash, Passwords } from './password.ts'
 import { normalEmail, type Person, personOf } from './person.ts'
 
 export interface PeopleOptions {
   readonly store: Pick<ChangeTables, 'people' | 'members'>
   readonly passwords: Passwords
+}
+
+/** Somebody who has just shown a password. */
+export interface Recognized {
+  readonly person: Person
+  /** What it was compared with: before it counts for anything, ask whether it is still this one. */
+  readonly passwordHash: PasswordHash
 }
 
 /** Who may sign in. Reads only; what changes people is in `manage/`. */
@@ -24,14 +31,14 @@ export class People {
    *
    * @throws GatewayError `rate_limited` when too many sign in at once.
    */
-  async signIn(email: string, password: string): Promise<Person | undefined> {
+  async signIn(email: string, password: string): Promise<Recognized | undefined> {
     const row = await this.#store.people.findByEmail(normalEmail(email))
     // Asked for nobody too, so that both ways have as many questions.
     const members = await this.#store.members.ofPerson(row?.id ?? '')
     const isRight = await this.#passwords.verify(password, row?.password_hash)
     if (row === undefined || !isRight) return undefined
     const person = personOf(row, members)
-    return person.isDisabled ? undefined : person
+    return person.isDisabled ? undefined : { person, passwordHash: row.password_hash }
   }
 
   async find(id: string): Promise<Person | undefined> {

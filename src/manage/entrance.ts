@@ -1,7 +1,7 @@
 import type { Account } from '../accounts/account.ts'
 import type { FirstRunCode } from '../accounts/first-run.ts'
 import { type Passwords, passwordProblem } from '../accounts/password.ts'
-import type { People } from '../accounts/people.ts'
+import type { People, Recognized } from '../accounts/people.ts'
 import { normalEmail, type Person } from '../accounts/person.ts'
 import type { SignIns } from '../accounts/sign-ins.ts'
 import { sha256 } from '../crypto/hash.ts'
@@ -52,15 +52,15 @@ export class Entrance {
     { email, password }: { readonly email: string; readonly password: string },
     by: Origin,
   ): Promise<Person> {
-    this.#limit(by, email)
-    const person = await this.#options.people.signIn(email, password)
-    if (person === undefined) throw wrongPassword(email)
-    return person
+    const recognized = await this.#recognized({ email, password }, by)
+    if (!(await isStill(recognized, this.#options.store))) throw wrongPassword(email)
+    return recognized.person
   }
 
   /** The same, with a session for `/api`. */
   async signIn(given: { readonly email: string; readonly password: string }, by: Origin): Promise<BegunSignIn> {
-    const person = await this.recognize(given, by)
+    const recognized = await this.#recognized(given, by)
+    const { person } = recognized
     const account = onlyAccountOf(person)
     const event = eventOf('person.signed_in', person, {
       ...by,
@@ -68,9 +68,10 @@ export class Entrance {
       subject: person.id,
       name: person.email,
     })
-    const begun = await this.#options.change({ ...event, accountId: account }, (tables) =>
-      this.#options.signIns.begin(person.id, tables),
-    )
+    const begun = await this.#options.change({ ...event, accountId: account }, async (tables) => {
+      if (!(await isStill(recognized, tables))) throw wrongPassword(given.email)
+      return this.#options.signIns.begin(person.id, tables)
+    })
     return { person, ...begun }
   }
 
@@ -93,12 +94,14 @@ export class Entrance {
     // Whoever has found an open screen may not guess on.
     this.#limit(by, person.email)
     requireGood(password, person.email)
-    if ((await people.signIn(person.email, current)) === undefined) {
-      throw new GatewayError('forbidden', 'The current password is not right.')
-    }
+    const recognized = await people.signIn(person.email, current)
+    if (recognized === undefined) throw notTheCurrentOne()
     const hash = await passwords.hash(password)
     const event = { ...eventOf('password.changed', person, by), accountId: onlyAccountOf(person) }
-    await this.#options.change(event, (tables) => setPassword(person.id, { hash, tables, except: tokenHash }))
+    await this.#options.change(event, async (tables) => {
+      if (!(await isStill(recognized, tables))) throw notTheCurrentOne()
+      await setPassword(person.id, { hash, tables, except: tokenHash })
+    })
   }
 
   /**
@@ -161,6 +164,16 @@ export class Entrance {
     return this.#options.firstRunCode.make()
   }
 
+  async #recognized(
+    { email, password }: { readonly email: string; readonly password: string },
+    by: Origin,
+  ): Promise<Recognized> {
+    this.#limit(by, email)
+    const recognized = await this.#options.people.signIn(email, password)
+    if (recognized === undefined) throw wrongPassword(email)
+    return recognized
+  }
+
   async #make(
     invitation: InvitationRow,
     { name, password }: { readonly name: string; readonly password: string },
@@ -215,6 +228,17 @@ export class Entrance {
   }
 }
 
+/**
+ * Whether the person still has the password that was compared: hashing takes its time, more when many wait for it, and whoever
+ * sets another one meanwhile ends all that the old one opens.
+ */
+async function isStill(
+  { person, passwordHash }: Recognized,
+  { people }: { readonly people: Pick<ChangeTables['people'], 'find'> },
+): Promise<boolean> {
+  return (await people.find(person.id))?.password_hash === passwordHash
+}
+
 /** Takes the code away; of two who use it at once, one finds it gone. */
 async function use({ account_id, id }: InvitationRow, { invitations }: ChangeTables): Promise<void> {
   if (!(await invitations.delete({ account_id, id }))) throw codeNotGood()
@@ -256,6 +280,10 @@ function joined({ account_id, email, role }: InvitationRow, personId: string, by
 
 function wrongPassword(email: string): GatewayError {
   return new GatewayError('invalid_token', 'E-mail or password is wrong.', { cause: `as ${email.slice(0, 100)}` })
+}
+
+function notTheCurrentOne(): GatewayError {
+  return new GatewayError('forbidden', 'The current password is not right.')
 }
 
 function codeNotGood(): GatewayError {

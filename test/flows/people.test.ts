@@ -195,4 +195,28 @@ suite('a sign-in', () => {
     assert.equal((await ada.call('GET', '/api/me')).status, 401)
     await signIn(teams.stranger, ada.email, OTHER)
   })
+
+  test('with the old password does not outlive a new one that is set at that moment, nor does a third (T26)', async () => {
+    await using teams = await startTeams()
+    const ada = await teams.person('ada')
+    const { body } = await accepted(teams.admin('POST', `/api/people/${ada.id}/password-reset`))
+    const resetting = teams.stranger('POST', '/api/invitations/accept', { code: textAt(body, 'code'), password: OTHER })
+    // Two are hashed at a time, so these are compared while the new one is kept, and after.
+    const old = { email: ada.email, password: PASSWORD }
+    const signingIn = Array.from({ length: 6 }, () => teams.stranger('POST', '/api/sign-in', old))
+    const third = { current: PASSWORD, password: 'the thief’s own password' }
+    const changing = ada.call('POST', '/api/me/password', third)
+    await accepted(resetting)
+    await changing
+    for (const { status, body: begun } of await Promise.all(signingIn)) {
+      if (status !== 200) assert.equal(status, 401)
+      else
+        assert.equal(
+          (await callerWith(teams.gateway.url, `Bearer ${textAt(begun, 'token')}`)('GET', '/api/me')).status,
+          401,
+        )
+    }
+    assert.equal((await teams.stranger('POST', '/api/sign-in', { ...old, password: third.password })).status, 401)
+    await signIn(teams.stranger, ada.email, OTHER)
+  })
 })
