@@ -110,11 +110,21 @@ suite('the audit', () => {
 
   test('is whole whatever texts it is given: half characters too, and long ones that are cut within one', async () => {
     await using under = await openAudit()
-    const unit = fc.oneof(fc.constantFrom('\ud800', '\udc00', '\u0000', '😀'), fc.string({ minLength: 1, maxLength: 1 }))
+    const unit = fc.oneof(
+      fc.constantFrom('\ud800', '\udc00', '\u0000', '😀'),
+      fc.string({ minLength: 1, maxLength: 1 }),
+    )
     const text = fc.array(unit, { maxLength: 600 }).map((units) => units.join(''))
     await fc.assert(
       fc.asyncProperty(text, async (any) => {
-        const by = { actor: 'caller', issuer: any, subject: any, name: any, clientAddress: any, requestId: any } as const
+        const by = {
+          actor: 'caller',
+          issuer: any,
+          subject: any,
+          name: any,
+          clientAddress: any,
+          requestId: any,
+        } as const
         const target = { kind: 'tool', id: any, label: any } as const
         const changes = [{ setting: any, from: any, to: any }]
         await under.audit.append([event('any', { by, target, changes, reason: any, accountId: any })])
