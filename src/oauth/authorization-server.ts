@@ -169,7 +169,7 @@ export class AuthorizationServer {
       const { error, description } = registration
       return { status: 400, body: JSON.stringify({ error, error_description: description }) }
     }
-    this.#parts.clients.admit()
+    this.#parts.clients.admit(exchange.clientAddress)
     const answer = await this.#run(exchange, route, { body: JSON.stringify(registration.metadata) })
     const made = answer.status === 201 ? jsonObject(answer.body ?? '') : undefined
     if (made === undefined) return answer

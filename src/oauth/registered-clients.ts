@@ -1,5 +1,6 @@
 import { GatewayError } from '../errors.ts'
-import { WindowCounter } from '../limits/window-counter.ts'
+import { networkOf } from '../limits/failed-auth.ts'
+import { type Taken, WindowCounter } from '../limits/window-counter.ts'
 import type { ModelAdapter } from './adapter.ts'
 import type { OAuthSettings } from './settings.ts'
 
@@ -15,6 +16,11 @@ export interface RegisteredClientsOptions {
 const KEPT_UNTIL = 'gatehouse_kept_until'
 const IS_USED = 'gatehouse_is_used'
 
+/** Of all registrations of a day, one address may have one in so many: else it alone could keep everybody out. */
+const PART_OF_ONE = 10
+/** But so many at least, where the operator wants few. */
+const OF_ONE_MIN = 20
+
 /**
  * Clients that have registered themselves. Anybody may, so their number is bounded: one that nobody allows anything is gone in a
  * day, and in a day only so many come (RFC 7591 §5). Whoever is used stays, and goes when that was long ago.
@@ -22,18 +28,21 @@ const IS_USED = 'gatehouse_is_used'
 export class RegisteredClients {
   readonly #options: RegisteredClientsOptions
   readonly #registrations: WindowCounter
+  readonly #ofAddresses: WindowCounter
 
   constructor(options: RegisteredClientsOptions) {
     this.#options = options
-    this.#registrations = new WindowCounter({ windowMs: options.settings.unusedSeconds * 1000, namesMax: 1 })
+    const windowMs = options.settings.unusedSeconds * 1000
+    this.#registrations = new WindowCounter({ windowMs, namesMax: 1 })
+    this.#ofAddresses = new WindowCounter({ windowMs })
   }
 
-  /** Counts one more. @throws GatewayError `rate_limited` */
-  admit(): void {
-    const taken = this.#registrations.take('all', this.#options.settings.clientsMax, this.#options.now())
-    if (taken.ok) return
-    const retryAfterSeconds = Math.ceil(taken.retryAfterMs / 1000)
-    throw new GatewayError('rate_limited', 'Too many clients have registered. Try again later.', { retryAfterSeconds })
+  /** Counts one more from this address. @throws GatewayError `rate_limited` */
+  admit(address: string): void {
+    const { settings, now } = this.#options
+    const ofOneMax = Math.max(OF_ONE_MIN, Math.ceil(settings.clientsMax / PART_OF_ONE))
+    refuseUnless(this.#ofAddresses.take(networkOf(address), ofOneMax, now()))
+    refuseUnless(this.#registrations.take('all', settings.clientsMax, now()))
   }
 
   /** When a client that registers now is forgotten, seconds since the epoch, unless it is used. */
@@ -72,4 +81,10 @@ export class RegisteredClients {
   #secondsFromNow(seconds: number): number {
     return Math.floor(this.#options.now() / 1000 + seconds)
   }
+}
+
+function refuseUnless(taken: Taken): void {
+  if (taken.ok) return
+  const retryAfterSeconds = Math.ceil(taken.retryAfterMs / 1000)
+  throw new GatewayError('rate_limited', 'Too many clients have registered. Try again later.', { retryAfterSeconds })
 }

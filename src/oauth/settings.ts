@@ -22,7 +22,13 @@ export const brandingSettings = z.strictObject({
 export const registrationSettings = z.strictObject({
   enabled: z.boolean().default(true).describe('Clients may register themselves (RFC 7591).'),
   metadataDocuments: z.boolean().default(true).describe('A client may be the https URL of its own metadata.'),
-  clientsMax: z.number().int().min(1).max(1_000_000).default(10_000).describe('Registered clients at a time.'),
+  clientsMax: z
+    .number()
+    .int()
+    .min(1)
+    .max(1_000_000)
+    .default(10_000)
+    .describe('Registered clients at a time; a tenth of it from one address.'),
   unusedSeconds: seconds(60, 31_536_000).default(86_400).describe('Life of a client that nobody allows.'),
   idleSeconds: seconds(3_600, 315_360_000).default(7_776_000).describe('Life of a client after its last use.'),
 })

@@ -112,6 +112,27 @@ suite('a client that registers itself', () => {
     assert.equal((await send('GET', `${stand.gateway.url}/.well-known/oauth-authorization-server`)).status, 200)
   })
 
+  test('one address alone does not register so many that others cannot', async () => {
+    let now = Date.now()
+    const config = { trustProxy: ['127.0.0.1/32'], publicUrl: 'http://localhost:1', auth: { authType: 'oauth' } }
+    const oauth = { registration: { clientsMax: 1_000 } }
+    await using stand = await startOAuthStand({ config, oauth, now: () => now })
+    const from = (address: string) => {
+      const headers = { 'x-forwarded-for': address }
+      return send('POST', `${stand.gateway.url}/register`, { body: { redirect_uris: [REDIRECT] }, headers })
+    }
+    const statuses: number[] = []
+    for (let minute = 0; minute < 6; minute += 1) {
+      for (let count = 0; count < 20; count += 1) statuses.push((await from('198.51.100.1')).status)
+      now += 120_000
+    }
+    assert.equal(statuses.filter((status) => status === 201).length, 100)
+    const refused = await from('198.51.100.1')
+    assert.equal(refused.status, 429)
+    assert.ok(Number(refused.headers.get('retry-after')) > 60)
+    assert.equal((await from('198.51.100.2')).status, 201)
+  })
+
   test('all addresses together register no more than the operator wants', async () => {
     await using stand = await startOAuthStand({ oauth: { registration: { clientsMax: 2 } } })
     const statuses: number[] = []
