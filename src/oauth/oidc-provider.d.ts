@@ -146,7 +146,6 @@ declare module 'oidc-provider' {
   export const errors: {
     readonly OIDCProviderError: typeof OIDCProviderError
     readonly CustomOIDCProviderError: new (error: string, description: string) => OIDCProviderError
-    readonly AccessDenied: new (description?: string, detail?: string) => OIDCProviderError
     readonly InvalidClientMetadata: new (description: string) => OIDCProviderError
     readonly UnauthorizedClient: new (description?: string) => OIDCProviderError
     readonly InvalidTarget: new (description?: string) => OIDCProviderError

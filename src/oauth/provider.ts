@@ -173,7 +173,7 @@ async function resourceServer(
   resource: string,
   { resources, principals, issuer, settings, clients }: ProviderOptions & { readonly clients: KnownClients },
 ): Promise<Record<string, unknown>> {
-  const { InvalidTarget, AccessDenied, UnauthorizedClient } = library.errors
+  const { InvalidTarget, CustomOIDCProviderError, UnauthorizedClient } = library.errors
   // A client may be a document that it wrote itself, and say there what it likes.
   if (!clients.mayUse(oidc.client?.clientId ?? '', grantTypeOf(oidc))) throw new UnauthorizedClient()
   const found = findResource(resource, { resources, publicUrl: issuer })
@@ -182,7 +182,8 @@ async function resourceServer(
   const principal = personId === undefined ? undefined : await principals.find(personId)
   // At a refresh nobody else asks: who is no longer a member gets nothing more.
   if (oidc.route === 'token' && (principal === undefined || !principals.mayUse(principal, found))) {
-    throw new AccessDenied('this person may not use the workspace')
+    // RFC 6749 §5.2. By another code clients keep the token and never ask who else may.
+    throw new CustomOIDCProviderError('invalid_grant', 'this person may not use the workspace')
   }
   const forAdmins = principal !== undefined && principals.isAdmin(principal, found) ? found.forAdmins : []
   return {

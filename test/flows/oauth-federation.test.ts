@@ -136,6 +136,28 @@ suite('signing in at a provider (C4)', () => {
     }
   })
 
+  test('a refresh for somebody who is no member any more is told so as clients take for the end of it (RFC 6749 §5.2)', async () => {
+    await using it = await startFederated({ emails: ['boss@example.com'] })
+    const { stand } = it
+    const client = await StrictClient.register(stand)
+    const browser = new Browser(stand.gateway.url)
+    const { url, verifier, state } = await client.request()
+    const { page } = await throughProvider(stand, browser, url)
+    const { validateAuthResponse } = await import('oauth4webapi')
+    const answer = leftOf(await browser.submit(page, 'allow'))
+    const tokens = await client.redeem(validateAuthResponse(client.server, client.client, answer, state), verifier)
+    const [ada] = Object((await stand.admin.send('GET', '/api/people')).json)
+    assert.equal((await stand.admin.send('PATCH', `/api/people/${ada.id}`, { disabled: true })).status, 200)
+    const refresh = () => client.token({ grant_type: 'refresh_token', refresh_token: tokens.refreshToken })
+    const told = { error: 'invalid_grant', error_description: 'this person may not use the workspace' }
+    const refused = await refresh()
+    assert.equal(refused.status, 400)
+    assert.deepEqual(refused.body, told)
+    // Whoever is let in again goes on where he was.
+    assert.equal((await stand.admin.send('PATCH', `/api/people/${ada.id}`, { disabled: false })).status, 200)
+    assert.equal((await refresh()).status, 200)
+  })
+
   test('what went wrong at the provider is said on the sign-in page, where another way is open', async () => {
     await using it = await startFederated('anyone')
     const { stand, provider } = it
