@@ -25,6 +25,7 @@ import { openSessionStorage, type SessionStorage } from '../oauth/session-storag
 import { scopesOfWorkspace } from '../oauth/workspace-scopes.ts'
 import type { AuditEvent } from '../records/audit-event.ts'
 import type { Log } from '../records/log.ts'
+import { failureFields } from '../records/start-record.ts'
 import type { Store } from '../store/store.ts'
 import type { SigningKeys } from '../tokens/signing-keys.ts'
 import type { WorkspaceDirectory } from '../workspaces/resolve.ts'
@@ -186,8 +187,21 @@ async function openServers(parts: ServerParts): Promise<AuthorizationServers> {
       verifySubject: subjectVerifier({ ...parts, issuer }),
       verifyAccessToken: (token) => verifyAnywhere(token, { ...parts, issuer }),
     }),
-    onServerError: (message) => log.error(`the authorization server failed: ${message}`),
+    onServerError: failureTeller(log),
   })
+}
+
+/** Says why, for each failure once: the library tells of it, and so does whoever answers. */
+function failureTeller(log: Log): (error: unknown) => void {
+  const told = new WeakSet<Error>()
+  return (error) => {
+    if (error instanceof Error) {
+      if (told.has(error)) return
+      told.add(error)
+    }
+    const { code, detail } = failureFields(error)
+    log.error(`the authorization server failed: ${detail}`, { code })
+  }
 }
 
 /** For the userinfo endpoint, which belongs to every workspace: whichever of them the token is for. */

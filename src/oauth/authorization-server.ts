@@ -42,6 +42,8 @@ export interface AuthorizationServerParts {
   readonly hasDevices: boolean
   /** Told of what is refused without a record. */
   readonly onRefused: (exchange: Exchange, error: unknown) => void
+  /** Told of what is no fault of the caller. */
+  readonly onServerError: (error: unknown) => void
   readonly verifyAccessToken: VerifyAccessToken
   readonly connections: Connections
   readonly signIn: SignIn
@@ -89,8 +91,9 @@ export class AuthorizationServer {
       return await this.#parts.units.serve(() => this.#serve(exchange, place))
     } catch (error) {
       if (toGatewayError(error).code === 'rate_limited') this.#parts.onRefused(exchange, error)
-      const isPage = place !== undefined && PAGES.has(place.route)
-      return isPage ? this.#errorPage(error) : oauthErrorAnswer(error)
+      const answer = oauthErrorAnswer(error)
+      if (answer.status >= 500) this.#parts.onServerError(error)
+      return place !== undefined && PAGES.has(place.route) ? this.#errorPage(error, answer) : answer
     }
   }
 
@@ -195,15 +198,13 @@ export class AuthorizationServer {
     return { ...toAnswer(answer), cookies: cookies.fromLibrary(answer.cookies, cookie, uid) }
   }
 
-  #errorPage(thrown: unknown): Answer {
+  /** The same for people: with its headers, which say what may be asked here, and when again. */
+  #errorPage(thrown: unknown, { status, headers }: Answer): Answer {
     const error = toGatewayError(thrown)
-    const { status } = oauthErrorAnswer(error)
     const detail = error.code === 'internal' ? 'Something went wrong here. Try again later.' : error.message
-    return this.#parts.pages.page({
-      status,
-      title: 'This did not work',
-      body: messagePage({ title: 'This did not work', detail }),
-    })
+    const title = 'This did not work'
+    const page = this.#parts.pages.page({ status, title, body: messagePage({ title, detail }) })
+    return { ...page, headers: { ...page.headers, ...headers } }
   }
 }
 

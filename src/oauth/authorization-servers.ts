@@ -43,7 +43,8 @@ export interface AuthorizationServersOptions {
   readonly egress: Egress
   /** Writes to the audit. */
   readonly note: (event: AuditEvent) => Promise<void>
-  readonly onServerError: (message: string) => void
+  /** Told of what is no fault of the caller, perhaps twice. */
+  readonly onServerError: (error: unknown) => void
   /** Milliseconds since the epoch. */
   readonly now: () => number
 }
@@ -84,13 +85,13 @@ export class AuthorizationServers {
   }
 
   #make(issuer: string): AuthorizationServer {
-    const { settings, storage, principals, keyring, onRefused, note, isOnly } = this.#options
+    const { settings, storage, principals, keyring, onRefused, onServerError, note, isOnly } = this.#options
     const { pages, clients, connections, limits, hasDevices, ...ofLibrary } = this.#shared
     const { resources, verifyAccessToken, verifySubject } = this.#options.forIssuer(issuer)
     const adapter = withoutEnded(boundToIssuer(storage.adapter, issuer), storage.revocations)
     const provider = createProvider(this.#library, {
       ...{ ...ofLibrary, issuer, settings, resources, principals, pages, verifySubject },
-      ...{ keys: this.#options.keys, onServerError: this.#options.onServerError, now: this.#options.now },
+      ...{ keys: this.#options.keys, onServerError, now: this.#options.now },
       adapter: (model) => (model === 'Client' ? clients.adapter : adapter(model)),
     })
     // Before everything else: what a request has changed is kept before its answer leaves.
@@ -104,7 +105,7 @@ export class AuthorizationServers {
     const pagesOf = { publicUrl: issuer, provider, settings, resources, principals, connections, cookies, pages, note }
     return new AuthorizationServer({
       ...{ issuer, isOnly, resources, provider, clients, cookies, pages, limits, units: storage.units },
-      ...{ hasDevices, connections, onRefused, verifyAccessToken },
+      ...{ hasDevices, connections, onRefused, onServerError, verifyAccessToken },
       signIn: new SignIn({ ...pagesOf, clients, federated, onRefused, grantTtlSeconds: GRANT_SECONDS }),
       signOut: new SignOut(pagesOf),
       userInfo: new UserInfo(verifyAccessToken, principals),

@@ -44,8 +44,8 @@ export interface ProviderOptions {
   readonly enterprises: readonly EnterpriseProvider[]
   /** How tokens are verified that clients exchange. */
   readonly verifySubject: VerifySubject
-  /** Told of what the library could not do: the error's own words, for the log. */
-  readonly onServerError: (message: string) => void
+  /** Told of what the library could not do. */
+  readonly onServerError: (error: unknown) => void
   /** Milliseconds since the epoch. */
   readonly now: () => number
 }
@@ -61,10 +61,8 @@ export function createProvider(library: typeof Library, options: ProviderOptions
     accessTokenTtlSeconds: options.settings.accessTokenTtlSeconds,
     ...{ principals: options.principals, verifySubject: options.verifySubject, enterprises: options.enterprises },
   })
-  const tell = (_context: unknown, error: unknown) =>
-    options.onServerError(error instanceof Error ? error.name : 'unknown')
-  provider.on('server_error', tell)
-  provider.on('error', (error: unknown) => tell(undefined, error))
+  provider.on('server_error', (_context: unknown, error: unknown) => options.onServerError(error))
+  provider.on('error', options.onServerError)
   return provider
 }
 

@@ -91,6 +91,16 @@ suite('the metadata of the authorization server', () => {
     assert.match(asked.headers.get('location') ?? '', /^https:\/\/gate\.example\/oauth\/sign-in\//)
   })
 
+  test('says in the header which methods an address takes, also where people read the answer (RFC 9110 §15.5.6)', async () => {
+    await using stand = await startOAuthStand()
+    const { url } = stand.gateway
+    const page = await send('POST', `${url}/oauth/authorize`, { body: '' })
+    assert.deepEqual([page.status, page.headers.get('allow')], [405, 'GET, HEAD'])
+    assert.match(page.headers.get('content-security-policy') ?? '', /frame-ancestors 'none'/)
+    const token = await send('GET', `${url}/oauth/token`)
+    assert.deepEqual([token.status, token.headers.get('allow')], [405, 'POST'])
+  })
+
   test('is not there while no workspace takes its tokens, and neither is anything else of it', async () => {
     await using gateway = await startGateway()
     await gateway.makeWorkspace({ name: 'Open', auth: { authType: 'none' } })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { createHash, randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { suite, test } from 'node:test'
@@ -10,7 +10,7 @@ import { startGateway } from '../../src/testing/start-gateway.ts'
 import { redisIsMissing } from '../redis/find-redis.ts'
 import { RedisServer } from '../redis/redis-server.ts'
 import { at, textAt } from './http.ts'
-import { Browser, mcpClient, type OAuthStand, signInAndAllow, startOAuthStand } from './oauth-stand.ts'
+import { Browser, mcpClient, type OAuthStand, pageOf, signInAndAllow, startOAuthStand } from './oauth-stand.ts'
 
 const REDIRECT = 'http://localhost:7777/callback'
 
@@ -92,6 +92,27 @@ suite('a restart', () => {
       await rm(folder.path, { recursive: true })
     })
   }
+})
+
+suite('a storage that fails', () => {
+  test('is told to the client, and to the operator with its reason, once for each request', async () => {
+    await using stand = await startOAuthStand({ oauth: { sessionStorage: { type: 'file' } } })
+    const { gateway } = stand
+    const { refreshToken, refresh } = await signInTo(stand)
+    const inTheWay = join(gateway.folder, 'data', 'oauth-sessions.json.new')
+    await mkdir(inTheWay)
+    const before = gateway.log.length
+    const refused = await refresh(refreshToken)
+    assert.equal(refused.status, 503)
+    const told = gateway.log.slice(before).filter((line) => line.includes('the authorization server failed'))
+    assert.equal(told.length, 1)
+    assert.match(told[0] ?? '', /session storage cannot be used at the moment.*EISDIR.*code=unavailable/)
+    const page = pageOf(await new Browser(gateway.url).open(`${gateway.url}/oauth/callback?state=x`))
+    assert.equal(page.status, 503)
+    assert.equal(gateway.log.slice(before).filter((line) => line.includes('server failed')).length, 2)
+    await rm(inTheWay, { recursive: true })
+    assert.equal((await refresh(refreshToken)).status, 200)
+  })
 })
 
 suite('a start is refused', () => {
