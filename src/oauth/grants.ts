@@ -43,12 +43,12 @@ export class Grants {
     this.#options = options
   }
 
-  /** At most 1,000, in no order. */
+  /** At most the newest 1,000. */
   ofPerson(accountId: string): Promise<GrantView[]> {
     return this.#list({ kind: 'Grant', by: 'owner', name: this.#options.sealed.owner(accountId) })
   }
 
-  /** At most 1,000, in no order. */
+  /** At most the newest 1,000. */
   ofClient(clientId: string): Promise<GrantView[]> {
     return this.#list({ kind: 'Grant', by: 'client', name: this.#options.sealed.client(clientId) })
   }

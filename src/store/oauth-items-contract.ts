@@ -45,6 +45,7 @@ export function oauthItemsContract(name: string, open: () => Promise<ItemsUnderT
   suite(`${name} keeps the contract of items:`, () => {
     keepingContract(open)
     namesContract(open)
+    listingContract(open)
     conditionsContract(open)
     endsContract(open)
 
@@ -137,6 +138,20 @@ function namesContract(open: () => Promise<ItemsUnderTest>): void {
     assert.deepEqual(await idsOf('client', 'of a'), ['a', 'd'])
     assert.equal((await idsOf('owner', 'ada', 2)).length, 2)
     assert.deepEqual(await under.items.list({ kind: 'Session', by: 'owner', name: 'ada', limit: 9 }), [])
+  })
+}
+
+function listingContract(open: () => Promise<ItemsUnderTest>): void {
+  test('a list that is longer than its limit begins with what lives longest', async () => {
+    await using under = await open()
+    const ends = { middle: LATER, last: undefined, first: LATER - 1, late: LATER + 1 }
+    const items = Object.entries(ends).map(([id, endsAt]) => put(id, { kind: 'Grant', owner: 'ada', endsAt }))
+    await under.items.apply(items, { now: NOW })
+    const listed = await under.items.list({ kind: 'Grant', by: 'owner', name: 'ada', limit: 3 })
+    assert.deepEqual(
+      listed.map(({ id }) => id),
+      ['last', 'late', 'middle'],
+    )
   })
 }
 

@@ -72,8 +72,8 @@ class FileItems implements OauthItems {
     return this.#read(() => this.#table.newest(index, kind, name))
   }
 
-  list({ kind, by, name, limit }: Parameters<OauthItems['list']>[0]): ReturnType<OauthItems['list']> {
-    return this.#read(() => this.#table.named(by, kind, name).slice(0, limit))
+  list(listing: Parameters<OauthItems['list']>[0]): ReturnType<OauthItems['list']> {
+    return this.#read(() => this.#table.list(listing))
   }
 
   count(...[kind, { now }]: Parameters<OauthItems['count']>): Promise<number> {

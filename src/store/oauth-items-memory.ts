@@ -1,5 +1,5 @@
 import { GatewayError } from '../errors.ts'
-import type { Applied, OauthChange, OauthItem, OauthItemName, OauthItems } from './oauth-items.ts'
+import type { Applied, OauthChange, OauthItem, OauthItemName, OauthItems, OauthListing } from './oauth-items.ts'
 
 /** Of one kind. A stranger can fill sign-ins and clients: more of those push out the oldest of their own kind only. */
 const ITEMS_MAX = 20_000
@@ -19,7 +19,7 @@ export function openMemoryItems(options: MemoryItemsOptions = {}): OauthItems {
     find: (name) => open(() => table.find(name)),
     findBy: (index, kind, name) => open(() => table.newest(index, kind, name)),
     apply: (changes, { now }) => open(() => table.apply(changes, now)),
-    list: ({ kind, by, name, limit }) => open(() => table.named(by, kind, name).slice(0, limit)),
+    list: (listing) => open(() => table.list(listing)),
     count: (kind, { now }) => open(() => table.count(kind, now)),
     expire: ({ endedBy, limit }) => open(() => table.expire(endedBy, limit)),
     notes: undefined,
@@ -56,6 +56,12 @@ export class ItemTable {
 
   newest(index: Index, kind: string, name: string): OauthItem | undefined {
     return this.named(index, kind, name).at(-1)
+  }
+
+  list({ kind, by, name, limit }: OauthListing): OauthItem[] {
+    return this.named(by, kind, name)
+      .sort((one, other) => endOf(other) - endOf(one))
+      .slice(0, limit)
   }
 
   named(index: Index, kind: string, name: string): OauthItem[] {
@@ -155,6 +161,10 @@ export class ItemTable {
       if (names?.size === 0) this.#names.delete(key)
     }
   }
+}
+
+function endOf({ endsAt = Number.MAX_SAFE_INTEGER }: OauthItem): number {
+  return endsAt
 }
 
 function hasEnded({ endsAt }: OauthItem, now: number): boolean {

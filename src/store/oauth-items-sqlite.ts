@@ -34,6 +34,7 @@ export function oauthItemTable(database: Kysely<Tables>): OauthItems {
         .selectAll()
         .where('kind', '=', kind)
         .where(by, '=', name)
+        .orderBy('ends_at', (end) => end.desc().nullsFirst())
         .limit(limit)
         .execute()
       return rows.flatMap((row) => itemOf(row) ?? [])

@@ -68,7 +68,7 @@ export interface OauthItems {
    * milliseconds since the epoch.
    */
   apply(changes: readonly OauthChange[], options: { readonly now: number }): Promise<Applied>
-  /** Items of one owner or client, in no order. */
+  /** Items of one owner or client. Where there are more than `limit`, those that live longest. */
   list(listing: OauthListing): Promise<OauthItem[]>
   /** How many of a kind there are that have not ended. */
   count(kind: string, options: { readonly now: number }): Promise<number>
