@@ -152,6 +152,16 @@ suite('an assertion is refused', () => {
     }
   })
 
+  test('for a member whose e-mail is only alike: the Kelvin sign becomes a k in lower case', async () => {
+    await using it = await startStand()
+    const { stand, idp } = it
+    await stand.addPerson('kim@example.com')
+    const ask = async (email: string) =>
+      askToken(stand, form(await idp.assertion(stand.endpoint, { claims: { email, sub: email } })), basic('desk'))
+    assert.equal(refusalIn(await ask('\u212Aim@example.com')), '400 invalid_grant')
+    givenIn(await ask('KIM@example.com'))
+  })
+
   test('that somebody else signed, that was changed, or that is none', async () => {
     await using it = await startStand()
     const { stand, idp } = it

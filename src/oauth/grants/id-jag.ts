@@ -1,3 +1,4 @@
+import { domainOf, plainEmail } from '../../identify/allowed.ts'
 import { PUBLIC_KEY_ALGORITHMS } from '../../identify/static-key.ts'
 import { member, type UnverifiedToken } from '../../identify/unverified-token.ts'
 import type { EnterpriseProviderSettings } from './enterprise-settings.ts'
@@ -136,17 +137,15 @@ export function idJagRefusal(problem: IdJagProblem): Refused {
   }
 }
 
-/** The e-mail, lower-cased, when the provider may vouch for its domain and does not say that nobody has verified it. */
+/** The e-mail as addresses are compared, when the provider may vouch for its domain and does not say that nobody has verified it. */
 function emailIn(
   claims: UnverifiedToken['claims'],
   { emailClaim, domains }: EnterpriseProviderSettings,
 ): string | undefined {
-  const email = member(claims, emailClaim)
-  if (typeof email !== 'string' || !/^[^@\s]{1,64}@[^@\s]+$/.test(email)) return undefined
+  const email = plainEmail(member(claims, emailClaim))
   const verified = member(claims, 'email_verified')
-  if (verified !== undefined && verified !== true) return undefined
-  const lower = email.toLowerCase()
-  return domains.includes(lower.slice(lower.lastIndexOf('@') + 1)) ? lower : undefined
+  if (email === undefined || (verified !== undefined && verified !== true)) return undefined
+  return domains.includes(domainOf(email)) ? email : undefined
 }
 
 function isTime(value: unknown): value is number {
