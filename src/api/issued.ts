@@ -1,5 +1,7 @@
 import type { z } from 'zod'
 import type { Account } from '../accounts/account.ts'
+import { may, type Standing } from '../accounts/permissions.ts'
+import { GatewayError } from '../errors.ts'
 import { viewIssued } from '../manage/issued-view.ts'
 import type { Issued, IssuedKind, TokenManager } from '../manage/token-manager.ts'
 import { lifetimeSeconds } from '../tokens/lifetime.ts'
@@ -45,8 +47,10 @@ export function issueRoute<Body extends z.ZodType>(named: Named<Body>, options: 
     answer: newlyIssuedAnswer,
     handle: async (call) => {
       const { expires, ...request } = read(call.body)
+      const tokens = options.tokensOf(call.account)
+      refuseAdministrators(tokens.administratorScope(request), call.standing)
       const asked = { ...request, lifetimeSeconds: lifetimeSeconds(expires) ?? 0 }
-      const made = await options.tokensOf(call.account).issue(kind, asked, call.by)
+      const made = await tokens.issue(kind, asked, call.by)
       return { ...shown(made, call, options), value: made.value }
     },
   })
@@ -98,8 +102,16 @@ export function issuedRoutes(
       status: 200,
       body: associateBody,
       answer: issuedAnswer,
-      handle: async ({ account, params, body: { workspace, isDefault }, by, ...call }) =>
-        shown(await tokensOf(account).associate(kind, params['id'] ?? '', workspace, { isDefault, by }), call, options),
+      handle: async ({ account, standing, params, body: { workspace, isDefault }, by, ...call }) => {
+        const tokens = tokensOf(account)
+        const id = params['id'] ?? ''
+        const { row } = await tokens.get(kind, id)
+        refuseAdministrators(
+          tokens.administratorScope({ scopes: row.scopes.split(' '), workspaces: [workspace] }),
+          standing,
+        )
+        return shown(await tokens.associate(kind, id, workspace, { isDefault, by }), call, options)
+      },
     }),
     route({
       method: 'DELETE',
@@ -116,6 +128,15 @@ export function issuedRoutes(
         ),
     }),
   ]
+}
+
+/** Who administers a workspace is for those to say who open its doors, also here (FEATURES C14). */
+function refuseAdministrators(scope: string | undefined, standing: Standing): void {
+  if (scope === undefined || may(standing, 'doors')) return
+  throw new GatewayError(
+    'forbidden',
+    `The scope ${scope} makes an administrator of that workspace, which needs the role admin in this account; yours is ${standing}.`,
+  )
 }
 
 function shown(issued: Issued, { publicUrl }: Pick<ApiCall, 'publicUrl'>, { now }: IssuedRoutesOptions) {

@@ -1,6 +1,7 @@
 import { type Account, accountUrl } from '../accounts/account.ts'
 import { randomId } from '../crypto/random.ts'
 import { GatewayError } from '../errors.ts'
+import { scopesOfWorkspace } from '../oauth/workspace-scopes.ts'
 import { type AuditAction, type AuditEvent, bySystem, type Origin } from '../records/audit-event.ts'
 import type { IssuedRow, IssuedWorkspaceRow } from '../store/schema.ts'
 import type { ChangeTables, Store } from '../store/store.ts'
@@ -110,6 +111,15 @@ export class TokenManager {
       )
       return { row, value, opens: await this.#opensOf(row.id) }
     })
+  }
+
+  /** Which of these scopes makes its holder an administrator of one of these workspaces; undefined: none does. */
+  administratorScope({ scopes, workspaces }: Pick<IssueRequest, 'scopes' | 'workspaces'>): string | undefined {
+    const forAdmins = workspaces.flatMap((reference) => {
+      const { access, rateLimiting } = this.#workspace(reference)
+      return scopesOfWorkspace(access, rateLimiting === undefined ? [] : [rateLimiting.adminScope]).forAdmins
+    })
+    return scopes.find((scope) => forAdmins.includes(scope))
   }
 
   /** Newest first. With `workspace`, those that open it. */

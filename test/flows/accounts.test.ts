@@ -203,4 +203,41 @@ suite('accounts', () => {
       200,
     )
   })
+
+  test('a developer issues no credential that makes an administrator (C14)', async () => {
+    await using teams = await startTeams()
+    const { admin } = teams
+    const dan = await teams.person('dan', { role: 'developer' })
+    const amy = await teams.person('amy', { role: 'admin' })
+    await accepted(admin('POST', '/api/workspaces', { name: 'Shop' }))
+    const limits = { rateLimiting: { adminScope: 'limits:none' }, access: { adminScope: 'boss' } }
+    await accepted(admin('POST', '/api/workspaces', { name: 'Bank', ...limits }))
+    const wanted = (scope: string, workspaces: readonly string[]) => ({ scopes: ['mcp', scope], workspaces })
+    const routes = [
+      ['/api/tokens', { description: 'x' }],
+      ['/api/keys', { name: 'x' }],
+      ['/api/sessions', { subject: 'user-17' }],
+    ] as const
+    for (const [path, body] of routes) {
+      for (const [scope, workspaces, isRefused] of [
+        ['admin', ['shop'], true],
+        ['admin', ['bank'], false],
+        ['admin', ['bank', 'shop'], true],
+        ['boss', ['bank'], true],
+        ['limits:none', ['bank'], true],
+      ] as const) {
+        const asked = { ...body, ...wanted(scope, workspaces) }
+        assert.equal((await dan.call('POST', path, asked)).status, isRefused ? 403 : 201, JSON.stringify(asked))
+      }
+      await accepted(amy.call('POST', path, { ...body, ...wanted('admin', ['shop']) }))
+    }
+    // Nor by the way round: first the scope, where it means nothing, and then the workspace.
+    const made = await accepted(dan.call('POST', '/api/tokens', { description: 'x', ...wanted('admin', []) }))
+    const path = `/api/tokens/${textAt(made.body, 'id')}/workspaces`
+    const refused = await dan.call('POST', path, { workspace: 'shop' })
+    assert.equal(refused.status, 403)
+    assert.match(textAt(refused.body, 'detail'), /scope admin .* role admin .* yours is developer/)
+    await accepted(dan.call('POST', path, { workspace: 'bank' }))
+    await accepted(amy.call('POST', path, { workspace: 'shop' }))
+  })
 })
