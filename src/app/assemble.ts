@@ -29,13 +29,6 @@ import { type FirstRun, openPeople } from './people.ts'
 import { startRetention } from './retention.ts'
 import { refusalNoter, watched } from './watch.ts'
 
-/** After these somebody may do less than before. */
-const CHANGE_PEOPLE: ReadonlySet<AuditEvent['action']> = new Set([
-  'person.changed',
-  'person.removed',
-  'password.changed',
-])
-
 /** Wrong admin keys of one address in a minute. */
 const ADMIN_KEYS = { max: 60, windowMs: 60_000 }
 
@@ -75,12 +68,10 @@ export async function assembleGateway(config: Config, options: GatewayOptions = 
     close.unshift(() => records.close())
     const audit = new Audit({ store, keyring, now, onEvent: security?.audit })
     await audit.start()
-    let personChanged: OAuthWing['personChanged'] = async () => {}
+    let wing: OAuthWing | undefined
     const change: Change = async (event, work) => {
       const result = await audit.change(event, work)
-      if (CHANGE_PEOPLE.has(event.action) && event.target?.id !== undefined) {
-        await personChanged(event.target.id, { hasNewPassword: event.action === 'password.changed' })
-      }
+      if (wing !== undefined) await followPerson(event, wing)
       return result
     }
     let accountOf: (workspaceId: string) => string | undefined = () => undefined
@@ -114,7 +105,7 @@ export async function assembleGateway(config: Config, options: GatewayOptions = 
       keys: issuing.parts.keys,
     })
     close.unshift(() => oauth.close())
-    personChanged = oauth.personChanged
+    wing = oauth
     const open = { ...defaults, identity: { ...defaults.identity, issued: issuing.issued, oauth: oauth.credentials } }
     const inFile = slugsInFile(config.workspaces)
     const manager = new WorkspaceManager<OpenWorkspace>({
@@ -180,6 +171,15 @@ export async function assembleGateway(config: Config, options: GatewayOptions = 
 async function closeAll(closing: AbortController, steps: readonly (() => Promise<void> | void)[]): Promise<void> {
   closing.abort()
   for (const step of steps) await step()
+}
+
+/** What somebody has let apps do follows what becomes of that person. */
+async function followPerson({ action, target, by }: AuditEvent, oauth: OAuthWing): Promise<void> {
+  if (target?.id === undefined) return
+  // From now on somebody may do less than before.
+  if (action === 'person.changed' || action === 'person.removed') await oauth.personChanged(target.id)
+  // The old password may have been in other hands.
+  if (action === 'password.changed') await oauth.connectedApps.endOfPassword(target.id, by)
 }
 
 /** A denial at a workspace is for the people of its account to read. */

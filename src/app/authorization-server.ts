@@ -58,11 +58,8 @@ export interface OAuthWing {
   /** The issuer that this request reaches; undefined when it came in the open. */
   issuerFor(exchange: Exchange): string | undefined
   readonly connectedApps: ConnectedApps
-  /**
-   * What this person may do has changed: access tokens are made anew from now on, or not at all. With a new password, whoever has
-   * signed in with the old one is signed out.
-   */
-  personChanged(personId: string, how: { readonly hasNewPassword: boolean }): Promise<void>
+  /** What this person may do has changed: access tokens are made anew from now on, or not at all. */
+  personChanged(personId: string): Promise<void>
   close(): Promise<void>
 }
 
@@ -138,10 +135,8 @@ export async function openOAuth(parts: OAuthParts): Promise<OAuthWing> {
       // By the path alone, which is of one workspace: an app stays in the list under whichever of our names it was connected.
       workspaceOf: (url) => directory.entries.find(({ path }) => url.endsWith(path))?.workspace,
     }),
-    personChanged: async (personId, { hasNewPassword }) => {
+    personChanged: async (personId) => {
       for (const id of await principals.idsOf(personId)) await storage.revocations.revoke({ what: 'subject', id })
-      // Under this id alone: who comes through a provider has no password here.
-      if (hasNewPassword) await storage.grants.signOutPerson(personId)
     },
     close: () => storage.close().then(() => items.close()),
   }

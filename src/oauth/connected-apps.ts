@@ -42,13 +42,10 @@ export class ConnectedApps {
 
   /** Newest first. */
   async list(personId: string, accountId?: string): Promise<readonly ConnectedApp[]> {
-    const { principals, connections } = this.#options
-    const ids = await principals.idsOf(personId)
-    const found = (await Promise.all(ids.map((id) => connections.ofPerson(id)))).flat()
-    return found
-      .map((connection) => this.#app(connection))
+    const apps = await this.#appsOf(await this.#options.principals.idsOf(personId))
+    return apps
       .filter(({ workspace }) => accountId === undefined || workspace?.accountId === accountId)
-      .sort((one, other) => other.allowedAt - one.allowedAt)
+      .toSorted((one, other) => other.allowedAt - one.allowedAt)
   }
 
   /** In force for the next call. @throws GatewayError `not_found`, also for somebody else's. */
@@ -66,6 +63,18 @@ export class ConnectedApps {
     if (accountId !== undefined) for (const { id } of apps) await connections.end(id)
     else for (const id of await principals.idsOf(personId)) await connections.endAllOfPerson(id)
     for (const app of apps) await this.#noteEnd(app, by)
+  }
+
+  /** Ends what was opened with this person's password: apps, and the sign-ins of browsers. What a provider vouched for stays. */
+  async endOfPassword(personId: string, by: Origin): Promise<void> {
+    const apps = await this.#appsOf([personId])
+    await this.#options.connections.endAllOfPerson(personId)
+    for (const app of apps) await this.#noteEnd(app, by)
+  }
+
+  async #appsOf(ids: readonly string[]): Promise<readonly ConnectedApp[]> {
+    const found = await Promise.all(ids.map((id) => this.#options.connections.ofPerson(id)))
+    return found.flat().map((connection) => this.#app(connection))
   }
 
   /** After it has ended: what an audit that cannot be written holds up is never the end of an access. */

@@ -32,9 +32,6 @@ const grantPayload = z.object({
   resources: z.record(z.string(), z.string()).default({}),
 })
 
-const OF_BROWSERS = ['Session'] as const
-const OF_APPS = ['Grant', 'RefreshToken', 'AuthorizationCode'] as const
-
 /** The connected apps of people, and the ways to end them. What is ended takes its access tokens along, in every process. */
 export class Grants {
   readonly #options: GrantsOptions
@@ -62,19 +59,16 @@ export class Grants {
     })
   }
 
-  /** Ends everything of a person: grants, tokens and sessions of browsers. */
+  /**
+   * Ends everything of a person: grants, tokens and sessions of browsers, also where the password was given and the next page is
+   * due.
+   */
   async revokePerson(accountId: string): Promise<void> {
-    const name = this.#options.sealed.owner(accountId)
-    // First: an access token that is made while the rest is deleted is of this second at the latest.
-    await this.#options.revocations.revoke({ what: 'subject', id: accountId })
-    await this.signOutPerson(accountId)
-    await this.#end({ by: 'owner', name }, OF_APPS)
-  }
-
-  /** Signs a person out of every browser, and of those where the password was given and the next page is due. */
-  async signOutPerson(accountId: string): Promise<void> {
-    await this.#options.revocations.revoke({ what: 'sign_ins', id: accountId })
-    await this.#end({ by: 'owner', name: this.#options.sealed.owner(accountId) }, OF_BROWSERS)
+    const { revocations, sealed } = this.#options
+    // First: what is made while the rest is deleted is of this second at the latest.
+    await revocations.revoke({ what: 'subject', id: accountId })
+    await revocations.revoke({ what: 'sign_ins', id: accountId })
+    await this.#end({ by: 'owner', name: sealed.owner(accountId) })
   }
 
   /** The session of one browser counts no more, also where a request of it still runs. */
@@ -86,12 +80,12 @@ export class Grants {
   async revokeClient(clientId: string): Promise<void> {
     const name = this.#options.sealed.client(clientId)
     await this.#options.revocations.revoke({ what: 'client', id: clientId })
-    await this.#end({ by: 'client', name }, OF_APPS)
+    await this.#end({ by: 'client', name })
   }
 
-  /** A page at a time until there is no more. */
-  async #end(of: Pick<OauthListing, 'by' | 'name'>, kinds: readonly string[]): Promise<void> {
-    for (const kind of kinds) {
+  /** A page at a time until there is no more. Sessions have an owner only. */
+  async #end(of: Pick<OauthListing, 'by' | 'name'>): Promise<void> {
+    for (const kind of ['Grant', 'Session', 'RefreshToken', 'AuthorizationCode'] as const) {
       for (;;) {
         const items = await this.#items({ kind, ...of })
         if (items.length === 0) break

@@ -3,7 +3,16 @@ import { suite, test } from 'node:test'
 import { decodeJwt, decodeProtectedHeader } from 'jose'
 import { send } from './http.ts'
 import { postForm, REDIRECT, StrictClient } from './oauth-client.ts'
-import { ADA, Browser, mcpClient, PASSWORD, pageOf, signInAndAllow, startOAuthStand } from './oauth-stand.ts'
+import {
+  ADA,
+  Browser,
+  mcpClient,
+  type OAuthStand,
+  PASSWORD,
+  pageOf,
+  signInAndAllow,
+  startOAuthStand,
+} from './oauth-stand.ts'
 
 function caller(endpoint: string, token: string) {
   return mcpClient(endpoint, { authorization: `Bearer ${token}` })
@@ -253,6 +262,56 @@ suite('taking back', () => {
     assert.deepEqual(await told('app.connected'), [line, line, line], 'the audit says who let which app in')
     assert.deepEqual(await told('app.disconnected'), [line, line, line])
   })
+
+  for (const { name, setAnew } of [
+    {
+      name: 'a code for a new password',
+      setAnew: async ({ gateway, admin }: OAuthStand, id: string) => {
+        const issued = await admin.send('POST', `/api/people/${id}/password-reset`)
+        const body = { code: Object(issued.json).code, password: 'another good password' }
+        return send('POST', `${gateway.url}/api/invitations/accept`, { body })
+      },
+    },
+    {
+      name: 'a change of the password',
+      setAnew: async ({ gateway }: OAuthStand, _id: string) => {
+        const signedIn = await send('POST', `${gateway.url}/api/sign-in`, { body: { email: ADA, password: PASSWORD } })
+        const headers = { authorization: `Bearer ${Object(signedIn.body).token}` }
+        const body = { current: PASSWORD, password: 'another good password' }
+        return send('POST', `${gateway.url}/api/me/password`, { headers, body })
+      },
+    },
+  ]) {
+    test(`${name} ends what the old one opened: apps, browsers, and sign-ins that are under way`, async () => {
+      await using stand = await startOAuthStand()
+      const { id } = Object(Object((await stand.admin.send('GET', '/api/people')).json)[0])
+      const client = await StrictClient.register(stand, { client_name: 'Notes' })
+      const browser = new Browser(stand.gateway.url)
+      const tokens = await client.connect({ browser })
+      // Somebody has typed the password in, and waits on the way to the next page.
+      const underWay = new Browser(stand.gateway.url)
+      const [form] = pageOf(await underWay.open((await client.request()).url)).forms
+      const cookie = [...underWay.cookies].map(([of, value]) => `${of}=${value}`).join('; ')
+      const typed = { ...form?.fields, email: ADA, password: PASSWORD, do: 'password' }
+      const headers = { cookie, origin: stand.gateway.url, 'content-type': 'application/x-www-form-urlencoded' }
+      const body = new URLSearchParams(typed).toString()
+      const waiting = await send('POST', form?.action ?? '', { headers, body })
+      assert.equal(waiting.status, 303)
+      assert.ok((await setAnew(stand, id)).status < 300)
+      assert.equal(await statusOf(stand.endpoint, tokens.accessToken), 401)
+      const refreshed = await client.token({ grant_type: 'refresh_token', refresh_token: tokens.refreshToken })
+      assert.equal(refreshed.status, 400)
+      const asked = pageOf(await browser.open((await client.request()).url))
+      assert.ok(asked.forms.some(({ buttons }) => buttons.includes('password')))
+      const next = pageOf(await underWay.open(waiting.headers.get('location') ?? ''))
+      assert.deepEqual([next.status, next.forms], [400, []])
+      const audit = await stand.admin.send('GET', '/api/audit?action=app.disconnected')
+      assert.deepEqual(
+        Object(audit.json).lines.map(({ target }: { target: unknown }) => target),
+        ['Notes'],
+      )
+    })
+  }
 
   test('who looks after the people of an account ends theirs', async () => {
     await using stand = await startOAuthStand()
