@@ -1,10 +1,11 @@
 import type { Pool as OriginPool } from 'undici'
 import { GatewayError } from '../errors.ts'
 import { Deadlines } from './deadlines.ts'
-import { createConnector, type ResolveHost, resolveHostBySystem } from './dial.ts'
+import { createConnector } from './dial.ts'
 import type { Egress, OutgoingRequest, OutgoingResponse, Reach } from './egress.ts'
 import { cancelled, refused } from './failure.ts'
 import { Flight, type FlightPlan } from './flight.ts'
+import { createLookUps, type LookUps, type ResolveHost } from './look-up.ts'
 import { checkRequest } from './safe-request.ts'
 import { Pool } from './undici.ts'
 
@@ -22,7 +23,7 @@ export interface EgressOptions {
   readonly connectTimeoutMs?: number
   /** Hosts (`name` or `name:port`) that persons may name although they are private. Metadata addresses stay refused. */
   readonly allowedHosts?: readonly string[]
-  /** Default: the operating system's look-up. */
+  /** Default: the operating system's look-up for the operator, the name servers' for persons. */
   readonly resolveHost?: ResolveHost
   /** Milliseconds of a clock that never runs backwards. Default: `performance.now`. */
   readonly now?: () => number
@@ -86,9 +87,11 @@ class Pools {
   #latest: Lane | undefined
   readonly #options: EgressOptions
   readonly #allowedHosts: ReadonlySet<string>
+  readonly #lookUps: LookUps
 
   constructor(options: EgressOptions) {
     this.#options = options
+    this.#lookUps = createLookUps(options.resolveHost)
     this.#allowedHosts = new Set(options.allowedHosts?.map((host) => host.toLowerCase()))
   }
 
@@ -115,12 +118,12 @@ class Pools {
     const url = parseOrigin(request)
     const reach = this.#reachOf(url, request.reach)
     this.#makeRoom()
-    const { connectTimeoutMs = 10_000, resolveHost = resolveHostBySystem } = this.#options
+    const { connectTimeoutMs = 10_000 } = this.#options
     const { connectionsMax = 128, underWayMax = 2048, openMax = 4096 } = this.#options
     const isOpen = request.mayStayOpen === true
     const pool = new Pool(url.origin, {
       connections: isOpen ? openMax : connectionsMax,
-      connect: createConnector({ reach, resolveHost, connectTimeoutMs }),
+      connect: createConnector({ reach, resolveHost: this.#lookUps[reach], connectTimeoutMs }),
       allowH2: false,
       // One at a time on a connection: a slow answer must not hold up somebody else's.
       pipelining: 1,

@@ -1,18 +1,9 @@
-import { promises as dns } from 'node:dns'
 import type { LookupFunction } from 'node:net'
 import type { buildConnector as undiciConnector } from 'undici'
 import type { Reach } from './egress.ts'
 import { checkAddress, checkHostname } from './guard.ts'
+import type { HostAddress, ResolveHost } from './look-up.ts'
 import { buildConnector } from './undici.ts'
-
-/** One address of a host. */
-export interface HostAddress {
-  readonly address: string
-  readonly family: 4 | 6
-}
-
-/** Looks a host name up; all of its addresses, in the order in which they should be tried. */
-export type ResolveHost = (hostname: string) => Promise<readonly HostAddress[]>
 
 /** The dial was refused; `reason` is the guard's, and `message` may name the address: it is for the record only. */
 export class DialRefused extends Error {
@@ -22,12 +13,6 @@ export class DialRefused extends Error {
     super(`resolved to ${address}`)
     this.reason = reason
   }
-}
-
-/** Asks the operating system, as `getaddrinfo` does: the hosts file counts. */
-export async function resolveHostBySystem(hostname: string): Promise<readonly HostAddress[]> {
-  const found = await dns.lookup(hostname, { all: true })
-  return found.map(({ address, family }) => ({ address, family: family === 6 ? 6 : 4 }))
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { HostAddress } from '../../../src/egress/dial.ts'
+import type { HostAddress } from '../../../src/egress/look-up.ts'
 
 /** A public address that nobody has: IANA has given nothing of 2d00::/8 to anybody. */
 const UNASSIGNED = '2d00::1'
