@@ -39,7 +39,9 @@ export function createDoctor(
       hasPublicUrl: config.publicUrl !== undefined,
       hosts: hostRules().hosts,
       listensOnLoopback: isLoopback(config.host),
-      limitsByAddress: config.failedAuth !== undefined || limits?.maxRequestsPerAddress !== undefined,
+      limitsByPeer:
+        config.trustProxy.length === 0 &&
+        (config.failedAuth !== undefined || limits?.maxRequestsPerAddress !== undefined),
     }
   }
   return async ({ workspace, url, token, origin }, { account, reach, publicUrl }): Promise<Report> => {

@@ -21,7 +21,8 @@ export const SETTINGS_CAUSES = {
     fix: 'Give the identity provider an https address and set issuer to it.',
   },
   limits_behind_proxy: {
-    meaning: 'Limits count by address, and behind a proxy every caller has the proxy’s: one bad client locks out all.',
-    fix: 'Leave failedAuth and maxRequestsPerAddress out and limit in the proxy, which knows the addresses.',
+    meaning:
+      'Limits count by address, and behind a proxy that is not trusted every caller has the proxy’s: one bad client locks out all.',
+    fix: 'Name the proxy in trustProxy, or leave failedAuth and maxRequestsPerAddress out.',
   },
 } as const

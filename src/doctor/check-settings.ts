@@ -18,8 +18,8 @@ export interface Surface {
   readonly hosts: ReadonlySet<string>
   /** The address that it listens on is this machine's own. */
   readonly listensOnLoopback: boolean
-  /** Something is limited by the address of the caller. */
-  readonly limitsByAddress: boolean
+  /** Something is limited by the address of whoever connects: no proxy is trusted to say whose it is. */
+  readonly limitsByPeer: boolean
 }
 
 /** Whether the settings fit each other and the URL that a client has. Pure. */
@@ -58,7 +58,7 @@ function checkIssuers({ jwt }: InboundAuthSettings): Check | undefined {
   return open === undefined ? undefined : failed('issuer', 'settings_issuer_over_http', `It is ${quoted(open)}.`)
 }
 
-function checkLimits({ endpoint, hasPublicUrl, listensOnLoopback, limitsByAddress }: Surface): Check | undefined {
+function checkLimits({ endpoint, hasPublicUrl, listensOnLoopback, limitsByPeer }: Surface): Check | undefined {
   const isBehindProxy = hasPublicUrl && listensOnLoopback && !isLoopbackHost(new URL(endpoint).hostname)
-  return isBehindProxy && limitsByAddress ? failed('limits', 'limits_behind_proxy') : undefined
+  return isBehindProxy && limitsByPeer ? failed('limits', 'limits_behind_proxy') : undefined
 }

@@ -121,6 +121,10 @@ suite('POST /api/doctor', () => {
     await using named = await startGateway({ flags, config: { auth, failedAuth: {}, allowedHosts: ['mcp.example'] } })
     await named.makeWorkspace({ name: 'Shop' })
     assertNames(await ask(named, { workspace: 'shop' }), 'limits_behind_proxy')
+    const failedAuth = { failedAuth: {}, trustProxy: ['loopback'] }
+    await using trusting = await startGateway({ flags, config: { auth, ...failedAuth, allowedHosts: ['mcp.example'] } })
+    await trusting.makeWorkspace({ name: 'Shop' })
+    assert.doesNotMatch(JSON.stringify(await ask(trusting, { workspace: 'shop' })), /limits_behind_proxy/)
     const asked = (url: string) => ask(named, { workspace: 'shop', url })
     assertNames(await asked('https://mcp.example/shop'), 'public_url_differs')
     assertNames(await asked('https://unknown.example/shop'), 'host_refused')
