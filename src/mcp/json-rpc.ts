@@ -1,9 +1,10 @@
 import { GatewayError } from '../errors.ts'
+import { parseExactly } from './exact-numbers.ts'
 
 /** A JSON-RPC request id as MCP allows it: never null. */
 export type RpcId = string | number
 
-/** One parsed JSON-RPC 2.0 message. A `response` answers a request that we never sent; it is accepted and dropped. */
+/** One parsed JSON-RPC 2.0 message; whole numbers that JavaScript would round are `bigint`. A `response` answers a request that we never sent; it is accepted and dropped. */
 export type RpcMessage =
   | { readonly kind: 'request'; readonly id: RpcId; readonly method: string; readonly params: RpcParams }
   | { readonly kind: 'notification'; readonly method: string; readonly params: RpcParams }
@@ -57,7 +58,7 @@ export function isRecord(value: unknown): value is Readonly<Record<string, unkno
 
 function parseJson(text: string): unknown {
   try {
-    return JSON.parse(text)
+    return parseExactly(text)
   } catch {
     // The parser's own message quotes the body; it is not repeated.
     throw new GatewayError('parse_error', 'Parse error: the body is not JSON.')

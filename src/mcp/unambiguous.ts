@@ -40,8 +40,8 @@ export function checkUnambiguous(text: string): void {
   }
 }
 
-/** By hand: an expression that matches strings runs out of stack on one of some megabytes. */
-function endOfString(text: string, start: number): number {
+/** The place of the quotation mark that ends the string which begins there. By hand: an expression that matches strings runs out of stack on one of some megabytes. */
+export function endOfString(text: string, start: number): number {
   for (let end = text.indexOf('"', start + 1); end !== -1; end = text.indexOf('"', end + 1)) {
     let before = end
     while (text[before - 1] === '\\') before -= 1

@@ -115,7 +115,8 @@ class Redactor {
     if (typeof value === 'string') this.#text += JSON.stringify(redactText(value))
     else if (typeof value === 'number' || typeof value === 'boolean' || value === null) {
       this.#text += JSON.stringify(value)
-    } else if (typeof value !== 'object') this.#text += JSON.stringify(`[${typeof value}]`)
+    } else if (typeof value === 'bigint') this.#text += String(value)
+    else if (typeof value !== 'object') this.#text += JSON.stringify(`[${typeof value}]`)
     else if (depth >= DEPTH_MAX) this.#text += JSON.stringify('[deeper]')
     else if (Array.isArray(value)) this.#list(value, depth)
     else this.#object(value, depth)

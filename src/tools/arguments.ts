@@ -25,7 +25,8 @@ const formats = ['date', 'date-time', 'uuid', 'ipv4', 'ipv6'] as const
  * filled in), only own properties seen.
  *
  * Compiling costs milliseconds: do it at the first call and keep the result. Throws `document_invalid` when the schema
- * cannot be compiled. The check itself never throws; patterns are bounded (see `pattern.ts`).
+ * cannot be compiled. The check itself never throws; patterns are bounded (see `pattern.ts`). A `bigint` is a number that fits
+ * where the number fits that is nearest to it.
  */
 export function compileArguments(tool: Tool): (args: unknown) => CheckedArguments {
   const { validate, budget } = compileSchema(tool)
@@ -35,6 +36,9 @@ export function compileArguments(tool: Tool): (args: unknown) => CheckedArgument
     try {
       budget.reset()
       if (validate(value)) return { ok: true, value }
+      // Only now: to look for one first would cost every call.
+      const nearest = rounded(value)
+      if (nearest !== value && validate(nearest)) return { ok: true, value }
       return { ok: false, reason: explain(validate.errors ?? [], tool) }
     } catch (error) {
       if (error instanceof BudgetExceeded)
@@ -45,6 +49,18 @@ export function compileArguments(tool: Tool): (args: unknown) => CheckedArgument
   }
 }
 
+/** The value with numbers in place of every `bigint`; the value itself where there is none. */
+function rounded(value: unknown): unknown {
+  if (typeof value === 'bigint') return Number(value)
+  if (Array.isArray(value)) {
+    const items = value.map(rounded)
+    return items.some((item, index) => item !== value[index]) ? items : value
+  }
+  if (!isObject(value)) return value
+  const members = Object.entries(value).map(([name, member]) => [name, rounded(member)] as const)
+  return members.some(([name, member]) => member !== value[name]) ? Object.fromEntries(members) : value
+}
+
 function compileSchema(tool: Tool): { readonly validate: ValidateFunction; readonly budget: CheckBudget } {
   // An instance for each schema: a shared one would keep everything that it ever compiled. The check against the
   // meta-schema, most of the cost, is left out: schemas are built from a closed list of checked keywords (`schema.ts`).
@@ -52,6 +68,7 @@ function compileSchema(tool: Tool): { readonly validate: ValidateFunction; reado
     meta: false,
     validateSchema: false,
     strict: false,
+    strictNumbers: true, // What is too large for any number of JavaScript is none.
     allErrors: true,
     logger: false,
     ownProperties: true,

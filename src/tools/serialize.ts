@@ -27,10 +27,20 @@ export function plainText(value: unknown, argument: string): string {
   return String(value)
 }
 
-/** The value, which came as JSON, as JSON. Throws `unsafe_value` when it is nested more than a thousand levels deep. */
+/** The value, which came as JSON (whole numbers as `bigint` where others would be rounded), as JSON. Throws `unsafe_value` when it is nested more than a thousand levels deep. */
 export function jsonText(value: unknown, argument: string): string {
   if (isDeeperThan(jsonDepthMax, value)) throw unsafe(argument, `is nested more than ${jsonDepthMax} levels deep`)
-  return JSON.stringify(value) ?? 'null'
+  try {
+    return JSON.stringify(value) ?? 'null'
+  } catch (error) {
+    // A `bigint`, the one thing in arguments that Node does not write by itself. Looking for it would cost every call.
+    if (error instanceof TypeError) return JSON.stringify(value, withBigInt)
+    throw error
+  }
+}
+
+function withBigInt(_name: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? JSON.rawJSON(String(value)) : value
 }
 
 function isDeeperThan(levels: number, value: unknown): boolean {

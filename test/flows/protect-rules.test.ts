@@ -150,6 +150,21 @@ suite('a caller with scopes (G4)', () => {
   })
 })
 
+test('a rule about a number beyond 2^53 sees the one that the server gets (T20)', async () => {
+  await using server = await startRecordingMcpServer(TOOLS)
+  const access = { rules: [{ effect: 'deny', when: 'args.id == 9007199254740993' }] }
+  await using protecting = await startProtected(server.url, { access })
+  const headers = { ...ACCEPT, authorization: `Bearer ${await protecting.callers.token()}` }
+  for (const [id, status] of [
+    ['9007199254740993', 403],
+    ['9007199254740992', 200],
+  ] as const) {
+    const params = { name: 'read', arguments: { id: JSON.rawJSON(id) } }
+    const body = JSON.stringify({ ...call('read'), params })
+    assert.equal((await send('POST', protecting.endpoint, { body, headers })).status, status, id)
+  }
+})
+
 suite('a tool that is not offered cannot be called (T20)', () => {
   const plain = JSON.stringify(call('hidden'))
   const attempts: readonly (readonly [name: string, body: string])[] = [

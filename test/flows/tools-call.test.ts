@@ -53,6 +53,41 @@ test('the five tools of the test API work (E5)', async () => {
   assert.equal(stats.parse(await call('getStats')).items, 3)
 })
 
+test('a whole number beyond 2^53 reaches the API, and the record, as it was written', async () => {
+  await using api = await startRecordingApi()
+  const id = { type: 'integer', format: 'int64' }
+  const properties = { owner: id, tags: { type: 'array', items: id }, any: {} }
+  const content = { 'application/json': { schema: { type: 'object', properties } } }
+  const parameters = [{ name: 'id', in: 'path', required: true, schema: id }]
+  const document = JSON.stringify({
+    ...{ openapi: '3.1.0', info: { title: 'Snowflakes', version: '1' }, servers: [{ url: api.url }] },
+    paths: {
+      '/items/{id}': {
+        ...{ parameters, delete: { operationId: 'remove' } },
+        put: { operationId: 'replace', requestBody: { required: true, content } },
+      },
+    },
+  })
+  await using workspace = await startWorkspace({ origin: api.url }, {}, document)
+  const number = (digits: string) => JSON.rawJSON(digits)
+  await workspace.client.call('remove', { id: number('9007199254740993') })
+  const { requestId } = await workspace.client.call('replace', {
+    ...{ id: 7, owner: number('-9007199254740993'), tags: [1, number('18446744073709551615')] },
+    any: { a: number('9007199254740995') },
+  })
+  const body = '{"owner":-9007199254740993,"tags":[1,18446744073709551615],"any":{"a":9007199254740995}}'
+  assert.deepEqual(
+    api.seen.map(({ method, target, body }) => [method, target, body]),
+    [
+      ['DELETE', '/items/9007199254740993', ''],
+      ['PUT', '/items/7', body],
+    ],
+  )
+  const [line] = await workspace.admin.logs(`requestId=${requestId}`)
+  assert.equal(line?.['arguments'], `{"id":7,${body.slice(1)}`)
+  assert.equal((await workspace.client.call('remove', { id: number('1e999') })).result, '"id" must be integer.')
+})
+
 suite('a failure of the API', () => {
   test('404 is a tool error with status and body (E6)', async () => {
     await using api = await startTestApi({ mode: 'none' })
