@@ -1,5 +1,6 @@
 import { type HeaderSet, mergeHeaders } from '../egress/merge-headers.ts'
 import { GatewayError } from '../errors.ts'
+import { bareName } from '../tools/names.ts'
 import type { KeyPlace } from '../tools/tool.ts'
 
 /** What a call is sent with. It wins over anything that comes from a tool's arguments (FEATURES D17). */
@@ -92,12 +93,6 @@ function decodedName(pair: string): string {
     // A `%` that is none of UTF-8, from the document's own path: no name of ours has one.
     return name
   }
-}
-
-/** As the least careful server reads it: any case (ASP.NET), without what makes it a list (PHP, Rails, qs). */
-function bareName(name: string): string {
-  const bracket = name.indexOf('[', 1)
-  return (bracket === -1 ? name : name.slice(0, bracket)).trim().toLowerCase()
 }
 
 function unsafe(message: string): GatewayError {

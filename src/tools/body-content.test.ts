@@ -165,6 +165,20 @@ suite('a body of text', () => {
 })
 
 suite('a form', () => {
+  test('has no field twice: an exploded object has no member that is called like one', () => {
+    const free = { type: 'object', additionalProperties: true }
+    const schema = { type: 'object', properties: { tenant: { type: 'string' }, filter: free } }
+    const encoding = { filter: { style: 'form', explode: true } }
+    const tool = toolWith({ 'application/x-www-form-urlencoded': { schema, encoding } })
+    assert.equal(buildRequest(tool, { tenant: 'a', filter: { b: 'c' } }).body, 'tenant=a&b=c')
+    for (const args of [{ tenant: 'a', filter: { tenant: 'b' } }, { filter: { Tenant: 'b' } }]) {
+      assert.throws(() => buildRequest(tool, args), {
+        code: 'unsafe_value',
+        message: /^The argument "filter" has a member/,
+      })
+    }
+  })
+
   const schema = { type: 'object', properties: { a: {} } }
   const list = ['x', 'y z']
   const map = { k: 'v', w: 1 }

@@ -2,6 +2,7 @@ import { formatOf } from './content-type.ts'
 import { ruleFor } from './field-rules.ts'
 import { isObject, member } from './json.ts'
 import { writeMultipart } from './multipart.ts'
+import { bareName } from './names.ts'
 import type { Arguments } from './path-template.ts'
 import { bytesOf, jsonText, plainText, queryPairs, unsafe } from './serialize.ts'
 import type { FieldRule, OperationBody } from './tool.ts'
@@ -43,14 +44,17 @@ function contentOf(body: OperationBody, value: unknown, argument: string): BodyC
 
 /** Without a rule objects are written with brackets: authors seldom say what they read, and that is what they mostly do. */
 function formOf(value: unknown, { shape, fieldRules }: OperationBody): string {
-  const pairs = Object.keys(isObject(value) ? value : {}).flatMap((name) => {
+  const given = Object.keys(isObject(value) ? value : {})
+  const known = shape.kind === 'fields' ? shape.arguments : Object.keys(fieldRules ?? {})
+  const taken = new Set([...given, ...known].map(bareName))
+  const pairs = given.flatMap((name) => {
     const field = member(value, name)
     const rule = ruleFor(fieldRules, name)
     const argument = shape.kind === 'whole' ? shape.argument : name
     const style = rule.style ?? (isObject(field) ? 'deepObject' : 'form')
     const explode = rule.explode ?? (style === 'form' || style === 'deepObject')
     const written = isWrittenAsJson(field, rule) ? jsonText(field, argument) : field
-    return queryPairs(written, { name, argument, style, explode, allowReserved: rule.allowReserved ?? false })
+    return queryPairs(written, { name, argument, style, explode, allowReserved: rule.allowReserved ?? false }, taken)
   })
   return pairs.join('&')
 }

@@ -68,3 +68,9 @@ export function isArgumentName(name: string): boolean {
 export function markedName(name: string, key: string): string {
   return `${name.slice(0, lengthMax - suffixLength)}_${sha256(key).slice(0, suffixLength - 1)}`
 }
+
+/** The name of a query parameter as the least careful server reads it: any case (ASP.NET), without what makes it a list (PHP, Rails, qs). */
+export function bareName(name: string): string {
+  const bracket = name.indexOf('[', 1)
+  return (bracket === -1 ? name : name.slice(0, bracket)).trim().toLowerCase()
+}

@@ -285,6 +285,21 @@ suite('a query or header never carries more than its value (T22)', () => {
     )
   })
 
+  test('the free members of an object are no other parameter, in any spelling', () => {
+    const parameters = [parameter('tenant'), parameter('filter')]
+    for (const name of ['tenant', 'Tenant', 'tenant[]', ' tenant', 'action', 'action[x]']) {
+      const args = { tenant: 'a', filter: { ok: 1, [name]: 'b' } }
+      const refused = refusal(() => pathFor(parameters, args, '/x?Action=List'))
+      assert.equal(refused, 'The argument "filter" has a member that is called like another parameter.')
+    }
+    assert.equal(
+      pathFor(parameters, { tenant: 'a', filter: { tenants: 1, filter: 2 } }, '/x?Action=List'),
+      '/x?Action=List&tenant=a&tenants=1&filter=2',
+    )
+    const prefixed = [parameter('tenant'), parameter('filter', { style: 'deepObject' })]
+    assert.equal(pathFor(prefixed, { filter: { tenant: 'b' } }), '/x?filter%5Btenant%5D=b')
+  })
+
   test('half a character is refused', () => {
     assert.match(
       refusal(() => pathFor([parameter('p')], { p: '\ud800' })),

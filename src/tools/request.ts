@@ -1,4 +1,5 @@
 import { writeBody } from './body-content.ts'
+import { bareName } from './names.ts'
 import { type Arguments, compilePath, constantQuery } from './path-template.ts'
 import { delimited, encodeValue, jsonText, queryPairs, unsafe } from './serialize.ts'
 import type { OperationParameter, Tool } from './tool.ts'
@@ -24,6 +25,8 @@ export function compileRequest(tool: Tool): (args: Arguments) => UpstreamRequest
   const pathOf = compilePath(path, parameters)
   const constant = constantQuery(path)
   const query = parameters.filter((parameter) => parameter.in === 'query')
+  const queryNames = [...new URLSearchParams(constant).keys(), ...query.map(({ name }) => name)]
+  const taken = new Set(queryNames.map(bareName))
   const headers = parameters.filter((parameter) => parameter.in === 'header')
   const cookies = parameters.filter((parameter) => parameter.in === 'cookie')
   return (args) => {
@@ -32,7 +35,8 @@ export function compileRequest(tool: Tool): (args: Arguments) => UpstreamRequest
       if (isGiven(args, parameter.argument)) sent[parameter.name] = headerValue(args[parameter.argument], parameter)
     }
     if (cookies.length > 0) addCookies(sent, cookies, args)
-    const target = pathOf(args) + (query.length > 0 ? queryOf(query, constant, args) : constant && `?${constant}`)
+    const target =
+      pathOf(args) + (query.length > 0 ? queryOf(query, args, { constant, taken }) : constant && `?${constant}`)
     const content = body && writeBody(body, args)
     if (content === undefined) return { method, path: target, headers: sent }
     sent['content-type'] = content.contentType
@@ -49,12 +53,16 @@ function isGiven(args: Arguments, argument: string): boolean {
   return Object.hasOwn(args, argument) && args[argument] !== undefined && args[argument] !== null
 }
 
-function queryOf(parameters: readonly OperationParameter[], constant: string, args: Arguments): string {
+function queryOf(
+  parameters: readonly OperationParameter[],
+  args: Arguments,
+  { constant, taken }: { readonly constant: string; readonly taken: ReadonlySet<string> },
+): string {
   const pairs = constant === '' ? [] : [constant]
   for (const parameter of parameters) {
     if (!isGiven(args, parameter.argument)) continue
     const value = args[parameter.argument]
-    pairs.push(...queryPairs(parameter.json ? jsonText(value, parameter.argument) : value, parameter))
+    pairs.push(...queryPairs(parameter.json ? jsonText(value, parameter.argument) : value, parameter, taken))
   }
   return pairs.length === 0 ? '' : `?${pairs.join('&')}`
 }

@@ -1,5 +1,6 @@
 import { GatewayError } from '../errors.ts'
 import { isObject } from './json.ts'
+import { bareName } from './names.ts'
 
 const depthMax = 16
 /** Of JSON: deeper, the parsers of many an API fail or crash. Node's own writer failed at some thousands until Node 26 and has no limit since. */
@@ -60,8 +61,13 @@ export function bytesOf(value: unknown, argument: string): Buffer {
   return Buffer.from(value, 'base64')
 }
 
-/** The `name=value` pairs of a query or a form, encoded; none for null and for an empty list. */
-export function queryPairs(value: unknown, parameter: Style): readonly string[] {
+/**
+ * The `name=value` pairs of a query or a form, encoded; none for null and for an empty list.
+ *
+ * `taken` are the bare names of all parameters that there are: an exploded object, whose members stand beside them, must not
+ * say one of them a second time. Rules and the other's schema have seen only the first, and many a server takes the last.
+ */
+export function queryPairs(value: unknown, parameter: Style, taken: ReadonlySet<string>): readonly string[] {
   const { name, argument, style, explode } = parameter
   const encode = (text: string) =>
     parameter.allowReserved ? encodeReserved(text, argument) : encodeValue(text, argument)
@@ -75,11 +81,22 @@ export function queryPairs(value: unknown, parameter: Style): readonly string[] 
   }
   if (isObject(value)) {
     const entries = Object.entries(value).filter(([, member]) => member !== null)
+    if (explode && style === 'form') checkMembers(entries, parameter, taken)
     const written = entries.map(([member, part]) => [encodeValue(member, argument), encode(plainText(part, argument))])
     if (explode && style === 'form') return written.map((pair) => pair.join('='))
     return written.length === 0 ? [] : [`${key}=${written.flat().join(separators[style] ?? ',')}`]
   }
   return [`${key}=${encode(plainText(value, argument))}`]
+}
+
+function checkMembers(
+  entries: readonly (readonly [string, unknown])[],
+  { name, argument }: Style,
+  taken: ReadonlySet<string>,
+): void {
+  const own = bareName(name)
+  const isOthers = ([member]: readonly [string, unknown]) => bareName(member) !== own && taken.has(bareName(member))
+  if (entries.some(isOthers)) throw unsafe(argument, 'has a member that is called like another parameter')
 }
 
 const separators: { readonly [style: string]: string } = { spaceDelimited: '%20', pipeDelimited: '%7C' }

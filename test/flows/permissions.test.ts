@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
 import { testCallers } from '../../src/testing/callers.ts'
+import { mcpClient } from '../../src/testing/clients.ts'
 import { type NamedToolsServer, startNamedToolsServer } from '../../src/testing/named-tools-server.ts'
 import { type RecordingApi, startRecordingApi } from '../../src/testing/recording-api.ts'
 import { startGateway, type TestGateway } from '../../src/testing/start-gateway.ts'
@@ -244,6 +245,30 @@ for (const { name: kind, open } of PLACES) {
     })
   })
 }
+
+test('a rule on an argument is not gone round by a member of another one (G7)', async () => {
+  const parameters = [
+    { name: 'tenant', in: 'query', schema: { type: 'string' } },
+    { name: 'filter', in: 'query', schema: { type: 'object', additionalProperties: { type: 'string' } } },
+  ]
+  const document = JSON.stringify({
+    ...{ openapi: '3.1.0', info: { title: 'Items', version: '1' }, servers: [{ url: api.url }] },
+    paths: { '/items': { get: { operationId: 'listItems', parameters } } },
+  })
+  const access = { rules: [{ effect: 'allow', when: 'args.tenant == "a"' }] }
+  const settings = { name: 'items', source: { document }, auth: callers.auth, access }
+  const { endpoint } = await gateway.makeWorkspace(settings)
+  const client = mcpClient(endpoint, { authorization: `Bearer ${await callers.token({ scope: 'mcp' })}` })
+  const before = api.seen.length
+  assert.equal((await client.call('listItems', { tenant: 'b' })).status, 403)
+  assert.match(
+    (await client.call('listItems', { tenant: 'a', filter: { tenant: 'b' } })).result,
+    /like another parameter/,
+  )
+  assert.equal(api.seen.length, before)
+  assert.equal((await client.call('listItems', { tenant: 'a', filter: { name: 'b' } })).isError, false)
+  assert.equal(api.seen.at(-1)?.target, '/items?tenant=a&name=b')
+})
 
 suite('what an API description says can make a tool public (G3):', () => {
   const cases: readonly { readonly name: string; readonly access: Access; readonly open?: readonly string[] }[] = [
