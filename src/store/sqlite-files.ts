@@ -10,6 +10,9 @@ const HEADER_BYTES = 100
 const MAGIC = 'SQLite format 3\0'
 /** For a reader from outside, such as the `sqlite3` shell or a backup. */
 const BUSY_TIMEOUT_MS = 5_000
+const SQLITE_BUSY = 5
+/** CORRUPT and NOTADB. */
+const DAMAGED = new Set([11, 26])
 
 /** The open database, and the lock that keeps other processes out. */
 export interface SqliteFiles {
@@ -62,14 +65,16 @@ function makeFolder(folder: string): void {
 function takeLock(folder: string): DatabaseSync {
   const path = join(folder, 'gatehouse.lock')
   prepareFile(path)
-  const lock = new DatabaseSync(path, { timeout: 0 })
+  let lock: DatabaseSync | undefined
   try {
+    lock = new DatabaseSync(path, { timeout: 0 })
     // Nothing is ever written to it, so its journal needs no file.
     lock.exec('pragma journal_mode = memory')
     lock.exec('begin exclusive')
     return lock
   } catch (error) {
-    lock.close()
+    lock?.close()
+    if (primaryCodeOf(error) !== SQLITE_BUSY) throw unusable(path, error)
     throw new GatewayError(
       'config_invalid',
       `Another Gatehouse process uses the data folder ${folder}. Stop it, or give this one a folder of its own.`,
@@ -85,28 +90,42 @@ function prepareFile(path: string): void {
     if (!existsSync(path)) closeSync(openSync(path, 'wx', 0o600))
     else if ((statSync(path).mode & 0o077) !== 0) chmodSync(path, 0o600)
   } catch (error) {
-    throw new GatewayError('config_invalid', `${path} cannot be used${reasonOf(error)}.`, { cause: error })
+    throw unusable(path, error)
   }
 }
 
 /** Looks at the header before SQLite does: opening somebody else's database could already change it (WAL recovery). */
 function refuseForeignFile(path: string): void {
-  const header = Buffer.alloc(HEADER_BYTES)
-  const file = openSync(path, 'r')
-  const bytesRead = readSync(file, header, 0, HEADER_BYTES, 0)
-  closeSync(file)
-  if (bytesRead === 0) return
+  const header = readHeader(path)
+  if (header.length === 0) return
   const isSqlite = header.subarray(0, MAGIC.length).toString('latin1') === MAGIC
-  if (isSqlite && header.readUInt32BE(APPLICATION_ID_OFFSET) === APPLICATION_ID) return
+  const isWhole = header.length === HEADER_BYTES
+  if (isSqlite && isWhole && header.readUInt32BE(APPLICATION_ID_OFFSET) === APPLICATION_ID) return
   throw new GatewayError(
     'config_invalid',
     `${path} is not a Gatehouse store, or it is damaged. Nothing was changed. Restore a backup, or give another data folder.`,
   )
 }
 
-function openDatabase(path: string): DatabaseSync {
-  const database = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS, enableForeignKeyConstraints: true })
+/** The first bytes of the file; fewer where it has no more. */
+function readHeader(path: string): Buffer {
+  const header = Buffer.alloc(HEADER_BYTES)
   try {
+    const file = openSync(path, 'r')
+    try {
+      return header.subarray(0, readSync(file, header, 0, HEADER_BYTES, 0))
+    } finally {
+      closeSync(file)
+    }
+  } catch (error) {
+    throw unusable(path, error)
+  }
+}
+
+function openDatabase(path: string): DatabaseSync {
+  let database: DatabaseSync | undefined
+  try {
+    database = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS, enableForeignKeyConstraints: true })
     // Small tables only: a check of the records would take seconds, and a lost line there refuses nothing.
     for (const table of ['meta', 'accounts', 'workspaces', 'signing_keys']) refuseDamagedTable(database, table)
     database.exec(`pragma application_id = ${APPLICATION_ID}`)
@@ -115,21 +134,44 @@ function openDatabase(path: string): DatabaseSync {
     database.exec('pragma synchronous = full')
     return database
   } catch (error) {
-    database.close()
-    if (error instanceof GatewayError) throw error
-    throw new GatewayError(
-      'config_invalid',
-      `${path} cannot be opened: it is damaged, or the disk refuses it${reasonOf(error)}. Nothing was overwritten. Restore a backup, or give another data folder.`,
-      { cause: error },
-    )
+    database?.close()
+    if (error instanceof DamagedTable || DAMAGED.has(primaryCodeOf(error) ?? 0)) throw damaged(path, error)
+    throw unusable(path, error)
   }
 }
+
+/** Some of a table can no longer be read. */
+class DamagedTable extends Error {}
 
 function refuseDamagedTable(database: DatabaseSync, table: string): void {
   const exists = database.prepare(`select 1 from sqlite_schema where type = 'table' and name = ?`).get(table)
   if (exists === undefined) return
   const [finding] = database.prepare(`pragma quick_check(${table})`).all()
-  if (finding?.['quick_check'] !== 'ok') throw new Error(`the table ${table} is damaged`)
+  if (finding?.['quick_check'] !== 'ok') throw new DamagedTable(`the table ${table} is damaged`)
+}
+
+function damaged(path: string, cause: unknown): GatewayError {
+  return new GatewayError(
+    'config_invalid',
+    `${path} is damaged${reasonOf(cause)}. Nothing was overwritten. Restore a backup, or give another data folder.`,
+    { cause },
+  )
+}
+
+/** Of another user, read-only, a folder in its place, a full disk: what the operator can change. */
+function unusable(path: string, cause: unknown): GatewayError {
+  return new GatewayError(
+    'config_invalid',
+    `${path} cannot be used${reasonOf(cause)}. Nothing was overwritten. It and its folder must be open to the user who runs Gatehouse, for reading and writing, on a disk with room.`,
+    { cause },
+  )
+}
+
+/** SQLite's primary result code, the low byte of the extended one (https://sqlite.org/rescode.html#pve). */
+function primaryCodeOf(error: unknown): number | undefined {
+  return error instanceof Error && 'errcode' in error && typeof error.errcode === 'number'
+    ? error.errcode & 0xff
+    : undefined
 }
 
 /** The reason as a system error or SQLite names it; those hold no content of the file. */

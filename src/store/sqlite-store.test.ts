@@ -141,8 +141,28 @@ suite('openSqliteStore', () => {
     await using temporary = await temporaryFolder()
     await writeFile(join(temporary.folder, 'file'), '')
     await assert.rejects(openSqliteStore({ folder: join(temporary.folder, 'file', 'x') }), refusal(/cannot be made/))
-    await mkdir(join(temporary.folder, 'data', 'gatehouse.db'), { recursive: true })
-    await assert.rejects(openSqliteStore({ folder: join(temporary.folder, 'data') }), GatewayError)
+  })
+
+  test('says which file it cannot use and why, and blames no other process for it', async () => {
+    await using temporary = await temporaryFolder()
+    const folderInPlace = (name: string) => (folder: string) => mkdir(join(folder, name), { recursive: true })
+    const cases = [
+      { spoil: folderInPlace('gatehouse.db'), words: /gatehouse\.db cannot be used \(EISDIR\)\. .*open to the user/ },
+      {
+        spoil: folderInPlace('gatehouse.lock'),
+        words: /gatehouse\.lock cannot be used \(unable to open database file\)/,
+      },
+      {
+        spoil: (folder: string) => writeFile(join(folder, 'gatehouse.lock'), 'no lock'.repeat(100)),
+        words: /gatehouse\.lock cannot be used \(file is not a database\)/,
+      },
+    ]
+    for (const [index, { spoil, words }] of cases.entries()) {
+      const folder = join(temporary.folder, String(index))
+      await mkdir(folder)
+      await spoil(folder)
+      await assert.rejects(openSqliteStore({ folder }), refusal(words))
+    }
   })
 
   test('waits for the disk and works through a large batch without blocking the loop', async () => {
