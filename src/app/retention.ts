@@ -1,7 +1,7 @@
 import type { Config } from '../config.ts'
-import { toGatewayError } from '../errors.ts'
 import type { Audit } from '../records/audit.ts'
 import type { Log } from '../records/log.ts'
+import { failureFields } from '../records/start-record.ts'
 import type { Store } from '../store/store.ts'
 
 const DAY_MS = 86_400_000
@@ -45,6 +45,7 @@ async function expire({ store, audit, config, log, now }: RetentionOptions, isSt
     if (pruned.isStopped)
       log.error('Old lines of the audit are not as they were written, so they stay: gatehouse audit verify')
   } catch (error) {
-    log.error('what is too old cannot be deleted', { code: toGatewayError(error).code })
+    const { code, detail } = failureFields(error)
+    log.error('what is too old cannot be deleted', { code, detail })
   }
 }

@@ -33,7 +33,8 @@ export async function main(args: readonly string[]): Promise<void> {
     await program.parseAsync(args, { from: 'user' })
   } catch (error) {
     if (!(error instanceof GatewayError)) throw error
-    printError(error.message)
+    // A cause that is a text is a reason of ours or of SQLite, for the operator: and that is who sits here.
+    printError(typeof error.cause === 'string' ? `${error.message} (${error.cause})` : error.message)
     process.exitCode = 1
   }
 }

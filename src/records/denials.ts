@@ -1,7 +1,7 @@
-import { toGatewayError } from '../errors.ts'
 import type { AuditEvent, AuditTarget, Origin } from './audit-event.ts'
 import type { Log } from './log.ts'
 import type { RecordLine } from './record.ts'
+import { failureFields } from './start-record.ts'
 
 const FLUSH_MS = 5000
 const KINDS_MAX = 100
@@ -96,10 +96,8 @@ export class Denials {
       await this.#options.append(events)
     } catch (error) {
       // Not tried again: the records tell of each of them, and what waits must not grow.
-      this.#options.log.error('denials are missing from the audit', {
-        code: toGatewayError(error).code,
-        events: events.length,
-      })
+      const { code, detail } = failureFields(error)
+      this.#options.log.error('denials are missing from the audit', { code, detail, events: events.length })
     }
   }
 

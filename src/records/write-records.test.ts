@@ -42,7 +42,7 @@ function failingStore(store: Store, isFailing: () => boolean, attempted: () => v
       ...store.records,
       async append(batch, options) {
         try {
-          if (isFailing()) throw new GatewayError('unavailable', 'The disk is full.')
+          if (isFailing()) throw new GatewayError('unavailable', 'Not now.', { cause: 'database or disk is full' })
           await store.records.append(batch, options)
         } finally {
           attempted()
@@ -140,6 +140,10 @@ suite('createRecordWriter', () => {
     for (let n = 0; n < 1700; n++) writer.write(line(`r${n}`))
     await writer.flush()
     assert.match(under.said(), /the oldest are dropped {2}lines=500/)
+    assert.match(
+      under.said(),
+      /cannot be stored, they wait {2}code=unavailable {2}detail="[^"]*database or disk is full"/,
+    )
     isFailing = false
     await writer.flush()
     const kept = await readRecords(under.store, { after: 0, limit: 1 })
@@ -202,7 +206,7 @@ suite('createRecordWriter', () => {
     await writer.flush()
     writer.write(line('odd', { durationMs: Number.NaN, upstreamMs: Number.POSITIVE_INFINITY }))
     assert.equal(ids(await readRecords(under.store, {}, writer)), 'odd')
-    assert.match(under.said(), /refused by the store {2}code=internal {2}lines=1/)
+    assert.match(under.said(), /refused by the store {2}code=internal {2}detail="[^"]*records\.status" {2}lines=1/)
     await writer.close()
   })
 

@@ -1,10 +1,10 @@
-import { toGatewayError } from '../errors.ts'
 import { RecordBatch } from '../store/record-batch.ts'
 import type { NewRecordRow } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
 import type { Log } from './log.ts'
 import type { RecordLine, WriteRecord } from './record.ts'
 import { toRow } from './record-rows.ts'
+import { failureFields } from './start-record.ts'
 
 /** Small enough that who waits for the store behind one, which takes its time, waits for some milliseconds. */
 const BATCH_LINES_MAX = 500
@@ -168,14 +168,14 @@ class BatchedWriter {
 
   /** Keeps the batch for later when the store was to blame. Otherwise its lines would stand in the way of all others. */
   #refused(batch: RecordBatch, error: unknown): boolean {
-    const { code } = toGatewayError(error)
+    const { code, detail } = failureFields(error)
     if (code !== 'unavailable') {
-      this.#log.error('records were refused by the store', { code, lines: batch.count })
+      this.#log.error('records were refused by the store', { code, detail, lines: batch.count })
       return false
     }
     this.#full.unshift(batch)
     this.#waiting += batch.count
-    if (!this.#isFailing) this.#log.error('records cannot be stored, they wait', { code, lines: this.#waiting })
+    if (!this.#isFailing) this.#log.error('records cannot be stored, they wait', { code, detail, lines: this.#waiting })
     this.#isFailing = true
     if (this.#isTooMuch()) this.#dropOldest()
     if (!this.#isClosed) this.#timer ??= setTimeout(() => this.#begin(), this.#delayMs()).unref()
@@ -203,7 +203,8 @@ class BatchedWriter {
     try {
       await this.#store.records.trim({ keep: this.#options.keptMax })
     } catch (error) {
-      this.#log.error('old records cannot be deleted', { code: toGatewayError(error).code })
+      const { code, detail } = failureFields(error)
+      this.#log.error('old records cannot be deleted', { code, detail })
     }
   }
 }

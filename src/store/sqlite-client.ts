@@ -110,7 +110,8 @@ function badValue(what: string): GatewayError {
 }
 
 function toGatewayError(failure: SqliteFailure): GatewayError {
-  const cause = new Error(failure.message)
+  // Messages of SQLite name tables and columns, never values, so the operator may read them; any other may quote what it met.
+  const cause = failure.resultCode === undefined ? new Error(failure.message) : failure.message
   if (failure.refusesToStart) return new GatewayError('config_invalid', failure.message)
   if (failure.resultCode === undefined) return new GatewayError('internal', 'Internal error', { cause })
   if (TAKEN.has(failure.resultCode)) return new GatewayError('conflict', 'This name is taken already.', { cause })
@@ -119,6 +120,6 @@ function toGatewayError(failure: SqliteFailure): GatewayError {
   return new GatewayError('internal', 'Internal error', { cause })
 }
 
-function unavailable(cause: Error): GatewayError {
+function unavailable(cause: Error | string): GatewayError {
   return new GatewayError('unavailable', 'The store cannot be used at the moment.', { cause })
 }

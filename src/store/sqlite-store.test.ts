@@ -228,6 +228,22 @@ suite('the Kysely driver', () => {
     assert.equal(await under.count(), 0)
   })
 
+  test('says for the operator what the store lacks, and gives it again when there is room', async () => {
+    await using temporary = await temporaryFolder()
+    await using under = await openDatabase(temporary.folder)
+    const insert = (size: number) => sql`insert into t values (1, ${'x'.repeat(size)})`.execute(under.database)
+    await under.client.query('pragma max_page_count = 3', [])
+    await assert.rejects(insert(50_000), (error) => {
+      assert.ok(error instanceof GatewayError)
+      assert.deepEqual([error.code, error.cause], ['unavailable', 'database or disk is full'])
+      assert.doesNotMatch(error.message, /full/)
+      return true
+    })
+    await under.client.query('pragma max_page_count = 1000', [])
+    await insert(50_000)
+    assert.equal(await under.count(), 1)
+  })
+
   test('answers what was asked before it closed, and refuses what comes after', async () => {
     await using temporary = await temporaryFolder()
     await using under = await openDatabase(temporary.folder)

@@ -111,7 +111,6 @@ function runner(database: DatabaseSync): (request: SqliteRequest) => Ran {
   }
 }
 
-/** Messages of SQLite name tables and columns, never values. */
 function failureOf(error: unknown): SqliteFailure {
   const message = error instanceof Error ? error.message : 'unknown failure'
   const resultCode =
