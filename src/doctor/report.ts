@@ -19,6 +19,8 @@ export interface Report {
 const FINDING_LENGTH_MAX = 600
 /** Parts of a token shorter than this could be any word. */
 const SECRET_LENGTH_MIN = 8
+/** A token and what it stands in have fewer parts. Each is looked for in all that an endpoint answers, and others wait meanwhile. */
+const SECRETS_MAX = 30
 
 export function passed(name: string, finding: string): Check {
   return { name, ok: true, finding, cause: null, fix: null }
@@ -46,12 +48,15 @@ export function concealing(token: string | undefined): (text: string) => string 
   return (text) => without(text, secrets)
 }
 
-/** Without what stands before and behind the token too, and the parts on their own: the last one is the signature. */
+/** Without what stands before and behind the token too, and the parts on their own: the last one is the signature. The longest first. */
 function secretsOf(text: string): readonly string[] {
   const words = text.split(/[\s"',]+/)
   const parts = words.flatMap((word) => [word, ...word.split('.')])
   const long = new Set([text, ...parts].filter((part) => part.length >= SECRET_LENGTH_MIN))
-  return [...long].filter((part) => !/^authorization:?$/i.test(part)).sort((one, other) => other.length - one.length)
+  return [...long]
+    .filter((part) => !/^authorization:?$/i.test(part))
+    .sort((one, other) => other.length - one.length)
+    .slice(0, SECRETS_MAX)
 }
 
 function without(text: string, secrets: readonly string[]): string {
