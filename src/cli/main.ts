@@ -23,7 +23,9 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
 
 /** The `gatehouse` command. Sets the exit code: 0 done, 1 not. A failure is told in words, on standard error. */
 export async function main(args: readonly string[]): Promise<void> {
-  process.stdout.on('error', endOnClosedPipe)
+  process.stdout.on('error', endWithoutOutput)
+  // Whoever has read it is gone (`gatehouse start 2>&1 | head`): there is nobody left to tell, and that ends no gateway.
+  process.stderr.on('error', () => {})
   const program = new Command('gatehouse')
     .description('Puts any HTTP API or MCP server behind one authenticated MCP endpoint.')
     .version(manifest.version, '--version', 'print the version')
@@ -44,8 +46,9 @@ function commandsFor([name = '']: readonly string[]): Iterable<() => Promise<Com
   return asked === undefined ? COMMANDS.values() : [asked]
 }
 
-/** Whoever read us has seen enough (`gatehouse logs | head`): that is an end, not a failure. */
-function endOnClosedPipe(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EPIPE') throw error
-  process.exit()
+/** Whoever read us has seen enough (`gatehouse logs | head`): that is an end, not a failure. A full disk is one. */
+function endWithoutOutput({ code }: NodeJS.ErrnoException): never {
+  if (code === 'EPIPE') process.exit()
+  printError(`The output cannot be written (${code}).`)
+  process.exit(1)
 }

@@ -3,7 +3,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-const PROGRAM = join(import.meta.dirname, '../../bin/gatehouse.js')
+/** The `gatehouse` of this clone. */
+export const PROGRAM = join(import.meta.dirname, '../../bin/gatehouse.js')
 
 /** Nothing here takes this long, on the slowest machine. */
 const DEADLINE_MS = 30_000
@@ -135,6 +136,16 @@ export class GatehouseProcess implements AsyncDisposable {
   /** Gives it this as the end of its standard input. */
   endInput(text: string): void {
     this.#child.stdin?.end(text)
+  }
+
+  /** Nobody reads its standard output any more, as after `| head`. */
+  closeOutput(): void {
+    this.#child.stdout?.destroy()
+  }
+
+  /** Nobody reads its standard error any more. */
+  closeErrors(): void {
+    this.#child.stderr?.destroy()
   }
 
   /** Sends the signal and waits for the end. */
