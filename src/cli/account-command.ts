@@ -1,8 +1,9 @@
 import { Command } from 'commander'
 import type { z } from 'zod'
 import { accountAnswer } from '../api/people-bodies.ts'
+import { confirm } from './ask.ts'
 import { clientFrom } from './config-options.ts'
-import { confirm, issuedBase } from './issued-command.ts'
+import { issuedBase } from './issued-command.ts'
 import { NO_ANSWER } from './person-command.ts'
 import { print, printJson, printLine, table } from './terminal.ts'
 

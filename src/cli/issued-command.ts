@@ -1,9 +1,8 @@
-import { createInterface } from 'node:readline/promises'
 import { Command } from 'commander'
 import * as z from 'zod'
 import { issuedAnswer, newlyIssuedAnswer } from '../api/issued-bodies.ts'
-import { GatewayError } from '../errors.ts'
 import type { AdminClient } from './admin-client.ts'
+import { confirm } from './ask.ts'
 import { addConnectionOptions, clientFrom } from './config-options.ts'
 import { print, printJson, printLine, table } from './terminal.ts'
 import { collect, listOf } from './workspace-flags.ts'
@@ -123,21 +122,6 @@ async function printAnswer(flags: Flags, ask: (client: AdminClient) => Promise<I
   const issued = await ask(client)
   if (flags['json'] === true) return printJson(issued)
   printIssued(issued)
-}
-
-/** Anything but `y` or `yes` is a no. @throws GatewayError where nobody can be asked, and for a no. */
-export async function confirm(question: string): Promise<void> {
-  if (process.stdin.isTTY !== true) {
-    throw new GatewayError('invalid_request', 'Nobody can be asked here: add --yes to do it without asking.')
-  }
-  const terminal = createInterface({ input: process.stdin, output: process.stderr })
-  try {
-    const answer = await terminal.question(`${question} [y/N] `)
-    if (/^y(es)?$/i.test(answer.trim())) return
-    throw new GatewayError('invalid_request', 'Nothing was done.')
-  } finally {
-    terminal.close()
-  }
 }
 
 function printIssued(issued: Issued): void {

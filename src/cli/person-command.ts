@@ -4,9 +4,9 @@ import { ROLES } from '../accounts/person.ts'
 import { emailAnswer, newInvitationAnswer, personAnswer } from '../api/people-bodies.ts'
 import { GatewayError } from '../errors.ts'
 import type { AdminClient } from './admin-client.ts'
-import { askSecret } from './ask-secret.ts'
+import { askSecret, confirm } from './ask.ts'
 import { clientFrom, secretValue } from './config-options.ts'
-import { confirm, issuedBase } from './issued-command.ts'
+import { issuedBase } from './issued-command.ts'
 import { print, printJson, printLine, table } from './terminal.ts'
 
 type Flags = Readonly<Record<string, unknown>>
