@@ -83,6 +83,8 @@ export class Revocations {
     session: new Map<string, Entry>(),
     sign_ins: new Map<string, Entry>(),
   }
+  /** Ends of the items that were read, by id: what is read again every few seconds is only what is new. */
+  readonly #known = new Map<string, number>()
   #timer: NodeJS.Timeout | undefined
   #reading: Promise<void> = Promise.resolve()
 
@@ -166,9 +168,13 @@ export class Revocations {
   }
 
   async #read(): Promise<void> {
-    const { items, sealed } = this.#options
+    const { items, sealed, now } = this.#options
+    for (const [id, endsAt] of this.#known) if (endsAt <= now()) this.#known.delete(id)
     const listing = { kind: KIND, by: 'owner', name: sealed.owner(OWNER), limit: REVOCATIONS_MAX } as const
-    for (const item of await items.list(listing)) this.#remember(kept.parse(sealed.payload(item)))
+    for (const item of await items.list({ ...listing, known: this.#known })) {
+      this.#remember(kept.parse(sealed.payload(item)))
+      if (item.endsAt !== undefined) this.#known.set(item.id, item.endsAt)
+    }
   }
 
   #remember({ what, id, at, endsAt }: Kept): void {

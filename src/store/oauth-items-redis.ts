@@ -9,6 +9,8 @@ const COMMAND_TIMEOUT_MS = 2_000
 const CONNECT_TIMEOUT_MS = 2_000
 const RETRY_MAX_MS = 1_000
 const KEEP_ALIVE_MS = 10_000
+/** Of a long list: the time of a command runs while others wait before it. */
+const FOUND_AT_ONCE = 1_000
 
 const SCRIPT_ID = createHash('sha1').update(APPLY_SCRIPT).digest('hex')
 const FIELDS = ['sealed', 'uid', 'code', 'grant', 'owner', 'client', 'consumed', 'ends'] as const
@@ -141,12 +143,17 @@ class RedisItems implements OauthItems {
   }
 
   async list(listing: Parameters<OauthItems['list']>[0]): Promise<OauthItem[]> {
-    const { kind, by, name, limit } = listing
+    const { kind, by, name, limit, known } = listing
     const key = `${this.#prefix}${by === 'owner' ? 'o' : 'c'}:${kind}:${name}`
     // What lives longest first: what Redis has forgotten meanwhile stands at the other end.
-    const members = await this.#ask((redis) => redis.zrevrange(key, 0, limit - 1))
-    const items = await Promise.all(members.map((member) => this.find({ kind, id: member.slice(kind.length + 1) })))
-    return items.flatMap((item) => item ?? [])
+    const members = await this.#ask((redis) => redis.zrevrange(key, 0, limit - 1, 'WITHSCORES'))
+    const wanted = idsIn(members, kind).filter(({ id, end }) => known?.get(id) !== end)
+    const items: OauthItem[] = []
+    for (let start = 0; start < wanted.length; start += FOUND_AT_ONCE) {
+      const found = wanted.slice(start, start + FOUND_AT_ONCE).map(({ id }) => this.find({ kind, id }))
+      for (const item of await Promise.all(found)) if (item !== undefined) items.push(item)
+    }
+    return items
   }
 
   count(kind: string, { now }: { readonly now: number }): Promise<number> {
@@ -176,6 +183,13 @@ class RedisItems implements OauthItems {
       throw unavailable(cause)
     }
   }
+}
+
+/** Members of a set and their scores, one after the other: see the script. */
+function idsIn(members: readonly string[], kind: string): { readonly id: string; readonly end: number }[] {
+  return members.flatMap((member, place) =>
+    place % 2 === 0 ? [{ id: member.slice(kind.length + 1), end: Number(members[place + 1]) }] : [],
+  )
 }
 
 function unavailable(cause: unknown): GatewayError {

@@ -50,6 +50,8 @@ export interface OauthListing {
   readonly by: 'owner' | 'client'
   readonly name: string
   readonly limit: number
+  /** Ends by id: items that the caller has with this very end. An engine that is far away leaves them out. */
+  readonly known?: ReadonlyMap<string, number>
 }
 
 /**

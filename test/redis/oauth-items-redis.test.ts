@@ -117,6 +117,27 @@ else {
       await items.close()
     })
 
+    test('leaves out of a list what is known already, unless it was kept again with another end', async () => {
+      await using server = await RedisServer.start()
+      const items = await openRedisItems(server)
+      const put = (endsAt: number, ids: readonly string[]) =>
+        items.apply(
+          ids.map((id) => ({ do: 'put', item: exampleItem(id, { owner: 'o', endsAt }) }) as const),
+          { now: NOW },
+        )
+      const ids = Array.from({ length: 1_100 }, (_, n) => `item ${n}`)
+      await put(NOW + 60_000, ids)
+      const listing = { kind: 'RefreshToken', by: 'owner', name: 'o', limit: 9_999 } as const
+      const all = await items.list(listing)
+      assert.deepEqual(all.map(({ id }) => id).sort(), ids.sort())
+      const known = new Map(all.map(({ id, endsAt = 0 }) => [id, endsAt]))
+      await put(NOW + 60_000, ['new'])
+      await put(NOW + 60_001, ['item 7'])
+      const fresh = await items.list({ ...listing, known })
+      assert.deepEqual(fresh.map(({ id }) => id).sort(), ['item 7', 'new'])
+      await items.close()
+    })
+
     test('keeps two installations apart by their prefix', async () => {
       await using server = await RedisServer.start()
       const [left, right] = await Promise.all(
