@@ -8,9 +8,9 @@ import { doctorRoutes, type Examine } from './api/doctor.ts'
 import { keyRoutes } from './api/keys.ts'
 import type { LogQuery } from './api/logs.ts'
 import { logRoutes } from './api/logs.ts'
-import { describeApi } from './api/openapi.ts'
+import { withDescription } from './api/openapi.ts'
 import { peopleRoutes } from './api/people.ts'
-import { type Gate, openRoute, type Route, runRoute } from './api/routes.ts'
+import { type Gate, type Route, runRoute } from './api/routes.ts'
 import { sessionCookieName } from './api/session-cookie.ts'
 import { signInRoutes } from './api/sign-in.ts'
 import { tokenRoutes } from './api/tokens.ts'
@@ -154,15 +154,7 @@ function apiRoutes(management: Management, { version }: AppParts): readonly Rout
     ...auditRoutes({ workspaceId: (account, name) => workspacesOf(account).find(name)?.id ?? name, ...audit }),
     ...doctorRoutes(examine),
   ]
-  const describe: Route = openRoute({
-    method: 'GET',
-    path: '/api/openapi.json',
-    summary: 'Describe this API',
-    needs: 'nobody',
-    status: 200,
-    handle: async () => describeApi([...routes, describe], version),
-  })
-  return [...routes, describe]
+  return withDescription(routes, version)
 }
 
 async function serveApi(

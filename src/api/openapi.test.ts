@@ -12,7 +12,7 @@ import {
   toolsAnswer,
   workspaceAnswer,
 } from './contract.ts'
-import { describeApi } from './openapi.ts'
+import { describeApi, withDescription } from './openapi.ts'
 import { openRoute, route } from './routes.ts'
 
 const handle = async () => undefined
@@ -144,5 +144,14 @@ suite('the description of /api', () => {
       const failed = at('paths', path, method.toLowerCase(), 'responses', 'default', 'content')
       assert.ok(isRecord(failed) && 'application/problem+json' in failed)
     }
+  })
+
+  test('is made once, however often a stranger asks for it: making it holds up every call (T29)', async () => {
+    const own = withDescription(routes.slice(0, -1), '1.2.3').find(({ path }) => path === '/api/openapi.json')
+    const nobody = { params: {}, query: undefined, body: undefined, caller: undefined, entered: undefined }
+    const call = { ...nobody, by: { actor: 'anonymous' }, setHeader: () => {}, publicUrl: '' } as const
+    const [first, second] = [await own?.handle(call), await own?.handle(call)]
+    assert.ok(isRecord(first) && isRecord(first['paths']) && '/api/openapi.json' in first['paths'])
+    assert.equal(second, first)
   })
 })

@@ -1,6 +1,24 @@
 import * as z from 'zod'
 import { problemAnswer } from './contract.ts'
-import type { Route } from './routes.ts'
+import { openRoute, type Route } from './routes.ts'
+
+/** These routes, and the one that describes them all. */
+export function withDescription(routes: readonly Route[], version: string): readonly Route[] {
+  // Made once: it is the same for everybody, it holds everything up for as long as hundreds of calls, and strangers may ask for it.
+  let description: Record<string, unknown> | undefined
+  const describe: Route = openRoute({
+    method: 'GET',
+    path: '/api/openapi.json',
+    summary: 'Describe this API',
+    needs: 'nobody',
+    status: 200,
+    handle: async () => {
+      description ??= describeApi([...routes, describe], version)
+      return description
+    },
+  })
+  return [...routes, describe]
+}
 
 /** The description of `/api`, made from its table of routes: OpenAPI 3.1. */
 export function describeApi(routes: readonly Route[], version: string): Record<string, unknown> {
