@@ -4,7 +4,7 @@ import { Deadlines } from './deadlines.ts'
 import { createConnector } from './dial.ts'
 import type { Egress, OutgoingRequest, OutgoingResponse, Reach } from './egress.ts'
 import { cancelled, refused } from './failure.ts'
-import { Flight, type FlightPlan } from './flight.ts'
+import { Flight, type FlightLane, type FlightPlan } from './flight.ts'
 import { createLookUps, type LookUps, type ResolveHost } from './look-up.ts'
 import { checkRequest } from './safe-request.ts'
 import { Pool } from './undici.ts'
@@ -70,14 +70,13 @@ function fly(plan: FlightPlan & { readonly lane: Lane }): void {
   plan.lane.pool.dispatch({ method, path, headers, body, headersTimeout: 0, bodyTimeout: 0 }, new Flight(plan))
 }
 
-/** One pool with the number of its requests that have not ended. */
-interface Lane {
+/** One pool with its requests that have not ended. */
+interface Lane extends FlightLane {
   readonly pool: OriginPool
   readonly reach: Reach
   readonly origin: string
   readonly isOpen: boolean
   readonly underWayMax: number
-  underWay: number
 }
 
 /** A bounded number of pools. A pool that makes room finishes what it carries. */
@@ -131,7 +130,10 @@ class Pools {
       useMilo: false,
     })
     const { reach: lanesReach, origin } = request
-    return { pool, reach: lanesReach, origin, isOpen, underWayMax: isOpen ? openMax : underWayMax, underWay: 0 }
+    return {
+      ...{ pool, reach: lanesReach, origin, isOpen },
+      ...{ underWayMax: isOpen ? openMax : underWayMax, underWay: 0, unpacked: Promise.resolve() },
+    }
   }
 
   #reachOf(url: URL, reach: Reach): Reach {

@@ -4,10 +4,10 @@ import { GatewayError } from '../errors.ts'
 import type { OutgoingRequest, OutgoingResponse } from './egress.ts'
 import { tooLarge } from './failure.ts'
 
-/** Whether the answer is compressed, although no `Accept-Encoding` was sent (RFC 9110 §12.5.3 allows it). */
-export function isEncoded(response: OutgoingResponse): boolean {
-  const encoding = response.headers['content-encoding']
-  return encoding !== undefined && encoding !== '' && encoding !== 'identity' && response.body.length > 0
+/** Whether an answer of so many bytes is compressed, although no `Accept-Encoding` was sent (RFC 9110 §12.5.3 allows it). */
+export function isEncoded(headers: OutgoingResponse['headers'], bytes: number): boolean {
+  const encoding = headers['content-encoding']
+  return encoding !== undefined && encoding !== '' && encoding !== 'identity' && bytes > 0
 }
 
 /**

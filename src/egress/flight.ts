@@ -12,10 +12,17 @@ export interface FlightPlan {
   readonly request: OutgoingRequest
   readonly deadlineAt: number
   readonly deadlines: Deadlines
-  /** Where it is counted until undici has let go of it: what still waits for a connection is held, though it has landed. */
-  readonly lane: { underWay: number }
-  readonly resolve: (response: OutgoingResponse | Promise<OutgoingResponse>) => void
+  readonly lane: FlightLane
+  readonly resolve: (response: OutgoingResponse) => void
   readonly reject: (error: GatewayError) => void
+}
+
+/** What the requests to one origin share. */
+export interface FlightLane {
+  /** Each counts until undici has let go of it: what still waits for a connection is held, though it has landed. */
+  underWay: number
+  /** Resolves when no answer is being unpacked; never rejects. */
+  unpacked: Promise<void>
 }
 
 /**
@@ -91,12 +98,33 @@ export class Flight implements Dispatcher.DispatchHandler, Deadlined {
   }
 
   onResponseEnd(): void {
-    if (!this.#land()) return
-    this.#leaveLane()
+    if (isEncoded(this.#headers, this.#bytes)) this.#unpackInTurn()
+    else this.#finish(this.#response())
+  }
+
+  /** One after the other, as long as somebody waits for it: a thousand small answers can become large ones at the same moment. */
+  #unpackInTurn(): void {
+    const { lane, request } = this.#plan
+    lane.unpacked = lane.unpacked.then(async () => {
+      if (this.#landed) return
+      try {
+        this.#finish(await decodeBody(request, this.#response()))
+      } catch (error) {
+        this.#fail(toGatewayError(error))
+      }
+    })
+  }
+
+  #response(): OutgoingResponse {
     const [first] = this.#chunks
     const body = this.#chunks.length === 1 && first !== undefined ? first : Buffer.concat(this.#chunks, this.#bytes)
-    const response = { status: this.#status, headers: this.#headers, body }
-    this.#plan.resolve(isEncoded(response) ? decodeBody(this.#plan.request, response) : response)
+    return { status: this.#status, headers: this.#headers, body }
+  }
+
+  #finish(response: OutgoingResponse): void {
+    if (!this.#land()) return
+    this.#leaveLane()
+    this.#plan.resolve(response)
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
