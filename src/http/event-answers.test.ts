@@ -3,7 +3,7 @@ import { suite, test } from 'node:test'
 import { Cancellation } from '../egress/cancel-signal.ts'
 import { openEvents } from '../testing/event-client.ts'
 import type { Exchange } from './exchange.ts'
-import { send, serveExchanges } from './http.test-support.ts'
+import { RawClient, send, serveExchanges } from './http.test-support.ts'
 import { type EventSink, messageEvent } from './server-events.ts'
 
 /** A stream that writes down what is sent on it, and counts who listens for its end. */
@@ -175,6 +175,39 @@ suite('an answer on another exchange’s stream', () => {
       })
       for (let count = 0; count < 5; count += 1) await fetch(url, { method: 'POST' })
       assert.equal(stream.listeners, 0)
+    })
+  }
+})
+
+suite('a client who takes nothing of an answer that has ended', () => {
+  const large = 'x'.repeat(40_000_000) // More than any network takes by itself.
+  const ends = [
+    { name: 'of one piece', answer: (exchange: Exchange) => exchange.send({ status: 200, body: large }) },
+    {
+      name: 'of events',
+      answer: (exchange: Exchange) => {
+        const events = exchange.openEvents()
+        events.send(messageEvent(large))
+        events.end()
+      },
+    },
+  ]
+  for (const { name, answer } of ends) {
+    test(`is cut off, ${name}`, { timeout: 30_000 }, async (t) => {
+      const server = await serveExchanges(t, answer, { stallMsMax: 20 })
+      const client = new RawClient(server)
+      client.socket.pause()
+      client.write('GET / HTTP/1.1', 'Host: a', '', '')
+      await server.closed
+      client.socket.resume()
+      await client.closed
+      assert.match(client.received, /^HTTP\/1\.1 200 /)
+      assert.ok(client.received.length < large.length)
+    })
+
+    test(`is not, when he takes it in the end, ${name}`, async (t) => {
+      const server = await serveExchanges(t, answer, { stallMsMax: 20_000 })
+      assert.ok((await send(server, { method: 'GET' })).text.length >= large.length)
     })
   }
 })

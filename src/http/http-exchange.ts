@@ -9,7 +9,7 @@ import type { BodyRequest } from './body-request.ts'
 import type { Forwarded, ReadForwarded } from './client-address.ts'
 import type { Answer, Exchange, ReplyTo } from './exchange.ts'
 import { messagesOn } from './message-stream.ts'
-import { ResponseEvents } from './response-events.ts'
+import { cutWhenStalled, ResponseEvents } from './response-events.ts'
 import { type EventSink, messageEvent } from './server-events.ts'
 
 /** What an exchange needs to know of the listener. */
@@ -22,6 +22,8 @@ export interface ExchangeOptions {
   readonly batch: AnswerBatch
   /** Undefined: no proxy is trusted. */
   readonly readForwarded?: ReadForwarded | undefined
+  /** A client may take nothing of its answer for so long, then it is cut off. Default: as in `cutWhenStalled`. */
+  readonly stallMsMax?: number | undefined
   /** Headers that every answer to this request carries (CORS). */
   readonly answerHeaders: (request: IncomingMessage) => Readonly<Record<string, string>> | undefined
 }
@@ -177,7 +179,7 @@ export class HttpExchange implements Exchange, ReadyAnswer {
       const stream = this.#answerStream
       return messagesOn(stream, () => stream.closed.removeEventListener('abort', this))
     }
-    const events = new ResponseEvents(this.#response)
+    const events = new ResponseEvents(this.#response, this.#options.stallMsMax)
     if (answered || this.#response.destroyed) {
       events.clientLeft()
       return events
@@ -231,6 +233,7 @@ export class HttpExchange implements Exchange, ReadyAnswer {
     if (this.#readyBody === undefined) this.#response.end()
     else this.#response.end(this.#readyBody, this.#isAscii ? 'latin1' : 'utf8')
     this.#readyBody = undefined
+    cutWhenStalled(this.#response, this.#options.stallMsMax)
   }
 
   #head(answer: Pick<Answer, 'status' | 'headers' | 'cookies'>): (string | number)[] {

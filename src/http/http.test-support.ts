@@ -11,10 +11,13 @@ export interface TestServer {
   readonly url: string
   /** Sockets that were opened to this server so far. */
   connections(): number
+  /** Resolves when the first of them has closed at this end. */
+  readonly closed: Promise<void>
 }
 
 export interface TestServerOptions {
   readonly bodyBytesMax?: number
+  readonly stallMsMax?: number
   readonly answerHeaders?: (request: IncomingMessage) => Readonly<Record<string, string>> | undefined
 }
 
@@ -22,19 +25,22 @@ export interface TestServerOptions {
 export async function serveExchanges(
   context: { after(close: () => void): void },
   handle: (exchange: Exchange) => unknown,
-  { bodyBytesMax = 1024, answerHeaders = () => undefined }: TestServerOptions = {},
+  { bodyBytesMax = 1024, answerHeaders = () => undefined, stallMsMax }: TestServerOptions = {},
 ): Promise<TestServer> {
   let connections = 0
+  const closed = Promise.withResolvers<void>()
   const batch = new AnswerBatch()
   const settings = { IncomingMessage: BodyRequest, joinDuplicateHeaders: true, keepAliveTimeout: 60_000 }
   const server = createServer(settings, (request, response) => {
-    const exchange = new HttpExchange(request, response, { bodyBytesMax, now: () => 1_000, answerHeaders, batch })
+    const options = { bodyBytesMax, now: () => 1_000, answerHeaders, batch, stallMsMax }
+    const exchange = new HttpExchange(request, response, options)
     followed.carries(request.socket, exchange)
     handle(exchange)
   })
   const followed = new Connections(server)
-  server.on('connection', () => {
+  server.on('connection', (socket: Socket) => {
     connections += 1
+    socket.once('close', closed.resolve)
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   context.after(() => {
@@ -43,7 +49,7 @@ export async function serveExchanges(
   })
   const address: AddressInfo | string | null = server.address()
   const port = typeof address === 'object' && address !== null ? address.port : 0
-  return { port, url: `http://127.0.0.1:${port}`, connections: () => connections }
+  return { port, url: `http://127.0.0.1:${port}`, connections: () => connections, closed: closed.promise }
 }
 
 export interface TestAnswer {
