@@ -12,6 +12,7 @@ import { Connections } from './http/connections.ts'
 import { corsHeaders } from './http/cors.ts'
 import { HttpExchange } from './http/http-exchange.ts'
 import { forwardedOrigins } from './http/public-urls.ts'
+import { RunningRequests } from './http/running-requests.ts'
 
 /** A gateway that listens. */
 export interface RunningGateway<Served extends Gateway = StoredGateway> extends AsyncDisposable {
@@ -24,6 +25,8 @@ export interface RunningGateway<Served extends Gateway = StoredGateway> extends 
 }
 
 const DRAIN_MS = 10_000
+/** Who is cut off has a record all the same. */
+const RECORD_MS = 2_000
 const HEADERS_MS = 10_000
 const HEADERS_MAX = 100
 
@@ -73,6 +76,8 @@ async function closeDoors(gateway: Gateway, doors: readonly Door[]): Promise<voi
   const closed = doors.map(({ server, connections }) => closeServer(server, connections))
   gateway.endStreams()
   await Promise.all(closed)
+  // With its connection a request has not ended: it is told that nobody waits for it, and leaves its record.
+  await Promise.all(doors.map(({ running }) => running.whenNone(RECORD_MS)))
   await gateway.close()
 }
 
@@ -80,6 +85,7 @@ async function closeDoors(gateway: Gateway, doors: readonly Door[]): Promise<voi
 interface Door {
   readonly server: Server
   readonly connections: Connections
+  readonly running: RunningRequests
   readonly url: string
 }
 
@@ -98,17 +104,19 @@ async function openDoor(gateway: Gateway, config: Config, now: () => number): Pr
   })
   server.maxHeadersCount = HEADERS_MAX
   const connections = new Connections(server)
-  server.on('request', listener(server, gateway, { config, connections, now }))
-  return { server, connections, url: await listen(server, config) }
+  const running = new RunningRequests()
+  server.on('request', listener(server, gateway, { config, connections, running, now }))
+  return { server, connections, running, url: await listen(server, config) }
 }
 
 interface ListenerParts {
   readonly config: Config
   readonly connections: Connections
+  readonly running: RunningRequests
   readonly now: () => number
 }
 
-function listener(server: Server, gateway: Gateway, { config, connections, now }: ListenerParts) {
+function listener(server: Server, gateway: Gateway, { config, connections, running, now }: ListenerParts) {
   const options = {
     bodyBytesMax: config.bodyBytesMax,
     readForwarded:
@@ -123,6 +131,7 @@ function listener(server: Server, gateway: Gateway, { config, connections, now }
       return server.listening ? cors : { ...cors, Connection: 'close' }
     },
   }
+  const end = () => running.end()
   return (request: BodyRequest, response: ServerResponse) => {
     const exchange = new HttpExchange(request, response, options)
     connections.carries(request.socket, exchange)
@@ -132,7 +141,10 @@ function listener(server: Server, gateway: Gateway, { config, connections, now }
       exchange.send({ status: 500, body: '{"error":"internal"}' })
     }
     try {
-      gateway.app(exchange)?.catch(failed)
+      const ended = gateway.app(exchange)
+      if (ended === undefined) return
+      running.begin()
+      void ended.catch(failed).then(end)
     } catch (error) {
       failed(error)
     }

@@ -4,6 +4,7 @@ import { Agent, type IncomingMessage, request } from 'node:http'
 import { connect } from 'node:net'
 import { test } from 'node:test'
 import { startFaultyApi } from '../../src/test-api/faulty-api.ts'
+import { adminClient } from '../../src/testing/clients.ts'
 import { startGateway } from '../../src/testing/start-gateway.ts'
 
 const CALL_SLOW = JSON.stringify({
@@ -46,6 +47,21 @@ for (const { name, keepAlive } of [
     agent.destroy()
   })
 }
+
+test('a call whose client has just gone is recorded all the same', async () => {
+  await using api = await startFaultyApi()
+  await using gateway = await startGateway()
+  const { endpoint } = await gateway.makeWorkspace({
+    ...{ name: 'Slow', source: { url: `${api.origin}/openapi.json` }, auth: { authType: 'none' }, tools: 'all' },
+  })
+  const leaving = request(endpoint, { method: 'POST', headers: { 'Content-Type': 'application/json' } })
+  leaving.on('error', () => undefined).end(CALL_SLOW)
+  await api.arrival('/slow')
+  leaving.destroy()
+  await gateway.restart()
+  const [line] = await adminClient(gateway).logs('kind=request')
+  assert.deepEqual([line?.['tool'], line?.outcome, line?.['status']], ['getSlow', 'failed', 499])
+})
 
 test('stop() twice is stop() once, and nothing of the gateway is left (F14)', async () => {
   await using gateway = await startGateway()
