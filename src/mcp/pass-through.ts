@@ -65,7 +65,7 @@ export async function passThrough(passage: Passage, state: McpState): Promise<Pa
     canResume: session?.sse === undefined,
   })
   try {
-    const response = await passage.send({ ...(await requestOf(passage)), ...follow(relay) })
+    const response = await passage.send({ ...(await requestOf(passage, state)), ...follow(relay) })
     if (!relay.hasStarted) return answerWhole(passage, response, state)
     if (relay.owesAnswer && !isListening) throw notMcp('ended its stream before it had answered')
     relay.end()
@@ -96,9 +96,15 @@ function follow(relay: EventRelay): Pick<McpServerCall, 'signal' | 'streamTo'> {
 
 type ServerRequest = Pick<McpServerCall, 'method' | 'headers' | 'body'>
 
-function requestOf({ exchange, message, session }: Passage): ServerRequest | Promise<ServerRequest> {
+function requestOf(passage: Passage, { sessions }: McpState): ServerRequest | Promise<ServerRequest> {
+  const { exchange, message, session, owner } = passage
   const upstreamId = session?.upstreamId
-  const headers = { ...passedHeaders(exchange), ...(upstreamId === undefined ? {} : { 'mcp-session-id': upstreamId }) }
+  const ownName = exchange.header('x-mcp-session-id')
+  const headers = {
+    ...passedHeaders(exchange),
+    ...(upstreamId === undefined ? {} : { 'mcp-session-id': upstreamId }),
+    ...(ownName === undefined ? {} : { 'x-mcp-session-id': sessions.nameOf(owner, ownName) }),
+  }
   if (message.kind === 'listen') return { method: 'GET', headers }
   if (message.kind === 'end-session') return { method: 'DELETE', headers }
   const body = exchange.readBody()

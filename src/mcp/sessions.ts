@@ -21,6 +21,8 @@ export interface Session {
 const LIFETIME_MS = 7 * 24 * 3_600_000
 const REMEMBERED_MAX = 10_000
 const ID_LENGTH_MAX = 2_000
+/** 132 bits. */
+const NAME_MARK_LENGTH = 22
 
 /**
  * Sessions of the 2025 revisions (`Mcp-Session-Id`).
@@ -75,6 +77,14 @@ export class McpSessions {
     this.#checked.delete(id)
     this.#ended.add(id)
     if (this.#ended.size > REMEMBERED_MAX) dropOldest(this.#ended)
+  }
+
+  /**
+   * What a server behind us gets of the name that a caller has for his session (`X-MCP-Session-Id`): the same name of
+   * another caller is another session (FEATURES F6). Always the same one under the same key.
+   */
+  nameOf(owner: SessionOwner, name: string): string {
+    return `${name}.${hmacSha256(this.#key, `name\n${ownerText(owner)}\n${name}`).slice(0, NAME_MARK_LENGTH)}`
   }
 
   #open(id: string, owner: SessionOwner): { session: Session; endsAt: number } | undefined {

@@ -34,14 +34,7 @@ export interface McpServerCall {
  * Everything that MCP says in headers. Not the caller's credential, cookies or addresses: those were meant for us (THREATS.md,
  * T12). Nor what he says of the body: a charset of his would have the server read another message than we have read (T20).
  */
-const PASSED = [
-  'accept',
-  'mcp-protocol-version',
-  'mcp-method',
-  'mcp-name',
-  'last-event-id',
-  'x-mcp-session-id',
-] as const
+const PASSED = ['accept', 'mcp-protocol-version', 'mcp-method', 'mcp-name', 'last-event-id'] as const
 const PASSED_PREFIX = 'mcp-param-'
 const BOTH_KINDS = 'application/json, text/event-stream'
 

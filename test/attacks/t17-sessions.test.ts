@@ -194,6 +194,25 @@ suite('T17: through protect, the server’s own session stays between it and us'
     assert.equal(way.passed(), passed)
   })
 
+  test('his own name for his session is nobody else’s, and the same after a restart (F6)', async () => {
+    const named = async (protecting: TestProtected, token: string) => {
+      server.forget()
+      const headers = { 'x-mcp-session-id': 'my-agent-session' }
+      assert.equal((await post(protecting.endpoint, TOOLS_LIST, { token, headers })).status, 200)
+      return String(server.seen[0]?.headers['x-mcp-session-id'])
+    }
+    const keysDir = gateway.folder
+    await using first = await startProtected(server.url, { flags: { keysDir } })
+    const { secret } = first.callers
+    const [ada, bob] = await Promise.all(['ada', 'bob'].map((sub) => first.callers.token({ sub })))
+    assert.ok(ada !== undefined && bob !== undefined)
+    const adas = await named(first, ada)
+    assert.match(adas, /^my-agent-session\./)
+    assert.notEqual(await named(first, bob), adas)
+    await using second = await startProtected(server.url, { flags: { keysDir, secret } })
+    assert.equal(await named(second, ada), adas)
+  })
+
   test('a session of one server is none in front of another, with the same keys', async () => {
     const keysDir = gateway.folder
     await using another = await startRecordingMcpServer()
