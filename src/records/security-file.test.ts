@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
 import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { suite, test } from 'node:test'
+import { promisify } from 'node:util'
 import { GatewayError } from '../errors.ts'
 import type { SecurityEvent } from './security-event.ts'
 import { openSecurityFile } from './security-file.ts'
@@ -11,9 +13,15 @@ async function setup() {
   const folder = await mkdtemp(join(tmpdir(), 'gatehouse-security-file-'))
   const path = join(folder, 'security.log')
   const errors: string[] = []
-  const log = { error: (message: string) => void errors.push(message) }
+  const details: unknown[] = []
+  const log = {
+    error(message: string, fields: unknown) {
+      errors.push(message)
+      details.push(fields)
+    },
+  }
   return {
-    ...{ folder, path, errors },
+    ...{ folder, path, errors, details },
     open: (bytesMax = 1_000_000, filesMax = 3) => openSecurityFile({ path, bytesMax, filesMax, log }),
     [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
   }
@@ -21,6 +29,21 @@ async function setup() {
 
 function event(detail: string): SecurityEvent {
   return { time: '2026-01-01T00:00:00.000Z', level: 'warn', event: 'auth_failure', detail }
+}
+
+/** A program that writes more than it may, and less after that. */
+const FILLS = `
+  const { openSecurityFile } = await import(${JSON.stringify(new URL('./security-file.ts', import.meta.url).href)})
+  const log = { error: (message, fields) => console.log(message, JSON.stringify(fields)) }
+  const sink = openSecurityFile({ path: process.argv[1], bytesMax: 1e9, filesMax: 1, log })
+  for (const { detail, times } of [{ detail: 'before', times: 1 }, { detail: 'x'.repeat(5000), times: 100 }, { detail: 'after', times: 1 }]) {
+    for (let n = 0; n < times; n++) sink.take({ detail })
+    await sink.close()
+  }`
+
+async function run(script: string, ...given: readonly string[]): Promise<string> {
+  const { stdout } = await promisify(execFile)('/bin/sh', ['-c', script, ...given], { env: {} })
+  return stdout
 }
 
 const countLines = (text: string) => text.split('\n').length - 1
@@ -77,6 +100,34 @@ suite('openSecurityFile', () => {
     await symlink(target, under.path)
     assert.throws(() => under.open(), GatewayError)
     assert.deepEqual([await readFile(target, 'utf8'), (await stat(target)).mode & 0o777], ['mine', 0o644])
+  })
+
+  test('bounds what waits, and says how many it could not take', async () => {
+    await using under = await setup()
+    const sink = under.open(100_000_000)
+    for (let n = 0; n < 500; n++) sink.take(event('x'.repeat(10_000)))
+    await sink.close()
+    const written = countLines(await readFile(under.path, 'utf8'))
+    assert.ok(written > 300 && written < 400, `${written}`)
+    assert.deepEqual(under.errors, ['too many security events came at once, some are lost'])
+    assert.deepEqual(under.details, [{ lost: 500 - written }])
+  })
+
+  test('leaves no half line behind where the disk is full, and goes on behind the last whole one', async () => {
+    await using under = await setup()
+    const said = await run(
+      `ulimit -f 200; exec "$0" --input-type=module -e "$1" "$2"`,
+      process.execPath,
+      FILLS,
+      under.path,
+    )
+    const lines = (await readFile(under.path, 'utf8')).split('\n')
+    assert.deepEqual(lines.pop(), '')
+    assert.deepEqual(
+      lines.map((line) => JSON.parse(line).detail),
+      ['before', 'after'],
+    )
+    assert.match(said, /cannot be written, lines are lost \{"code":"EFBIG"\}\n.*written again \{"lost":100\}\n$/)
   })
 
   test('says once that it cannot write, and goes on when it can', async () => {

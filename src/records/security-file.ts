@@ -56,6 +56,7 @@ export function openSecurityFile(options: SecurityFileOptions): SecuritySink {
     try {
       await append(lines, options)
       if (isFailing) log.error('the security log is written again', { lost })
+      else if (lost > 0) log.error('too many security events came at once, some are lost', { lost })
       isFailing = false
       lost = 0
     } catch (error) {
@@ -81,22 +82,31 @@ export function openSecurityFile(options: SecurityFileOptions): SecuritySink {
   }
 }
 
-async function append(lines: readonly string[], { path, bytesMax, filesMax }: SecurityFileOptions): Promise<void> {
-  let rest = lines
-  while (rest.length > 0) {
+/** Takes the lines that it has written out of the list. */
+async function append(lines: string[], { path, bytesMax, filesMax }: SecurityFileOptions): Promise<void> {
+  while (lines.length > 0) {
     const file = await open(path, APPEND, 0o600)
-    let isFull: boolean
     try {
-      const { fitting, size } = await whatFits(file, rest, bytesMax)
+      const { fitting, size } = await whatFits(file, lines, bytesMax)
       // A line that is longer than a whole file still goes into one.
       const count = fitting === 0 && size === 0 ? 1 : fitting
-      if (count > 0) await file.appendFile(rest.slice(0, count).join(''))
-      rest = rest.slice(count)
-      isFull = rest.length > 0
+      if (count > 0) await appendWhole(file, lines.slice(0, count).join(''), size)
+      lines.splice(0, count)
     } finally {
       await file.close()
     }
-    if (isFull) await putAside(path, filesMax)
+    if (lines.length > 0) await putAside(path, filesMax)
+  }
+}
+
+/** All of the text, or none: on a disk that is full half a line would stay, and spoil the next one too. */
+async function appendWhole(file: FileHandle, text: string, size: number): Promise<void> {
+  try {
+    await file.appendFile(text)
+  } catch (error) {
+    // Where even this fails, the first failure is the one to tell of.
+    await file.truncate(size).catch(() => undefined)
+    throw error
   }
 }
 
