@@ -48,6 +48,31 @@ suite('denials', () => {
     assert.equal(batches[0]?.[0]?.by.requestId, 'r0')
   })
 
+  test('of two people at one address are two events, and of one person one for each thing that was refused', async () => {
+    const { denials, batches } = setup()
+    const refused = (subject: string, method: string) =>
+      denials.note({
+        requestId: 'r',
+        code: 'forbidden',
+        method,
+        clientAddress: 'nat',
+        by: { actor: 'person', subject },
+      })
+    refused('ann', 'GET /api/audit')
+    refused('bob', 'GET /api/audit')
+    refused('ann', 'GET /api/audit')
+    refused('ann', 'POST /api/people')
+    await denials.flush()
+    assert.deepEqual(
+      batches[0]?.map(({ by, target, count }) => [by.subject, target?.label, count]),
+      [
+        ['ann', 'GET /api/audit', 2],
+        ['bob', 'GET /api/audit', 1],
+        ['ann', 'POST /api/people', 1],
+      ],
+    )
+  })
+
   test('of a flood from everywhere are at most 100 events a batch and 1,000 an hour, and no denial is uncounted', async () => {
     const { denials, batches, clock } = setup()
     for (let batch = 0; batch < 20; batch++) {

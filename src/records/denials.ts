@@ -72,7 +72,9 @@ export class Denials {
       subject,
       clientAddress,
     }
-    const kind = JSON.stringify([code, workspaceId, tool, issuer, subject ?? by?.actor, clientAddress, accountId])
+    // What a person was refused in `/api` stands in `method`; a stranger could make up as many of those as he likes.
+    const who = [issuer, subject ?? by?.subject ?? by?.actor, by?.subject === undefined ? undefined : method]
+    const kind = JSON.stringify([code, workspaceId, tool, ...who, clientAddress, accountId])
     const isOfMany = !this.#waiting.has(kind) && !this.#hasRoom()
     const key = isOfMany ? `${code}` : kind
     const known = this.#waiting.get(key)
