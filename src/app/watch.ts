@@ -15,7 +15,7 @@ import { startRecord } from '../records/start-record.ts'
 /** Who looks at records besides their writer. */
 export interface Watchers {
   readonly denials?: Pick<Denials, 'note'> | undefined
-  readonly security?: SecurityLog | undefined
+  readonly security?: Pick<SecurityLog, 'record'> | undefined
 }
 
 /** Passes every record on, and shows it to those who watch. Without any it is the writer itself. */
@@ -30,12 +30,12 @@ export function watched(write: WriteRecord, { denials, security }: Watchers): Wr
 
 /** Shows watchers a refusal that leaves no record: at the front door, or by `/api`, which may know who it was. */
 export function refusalNoter(
-  { denials, security }: Watchers,
+  { denials, security }: { readonly denials?: Pick<Denials, 'note'>; readonly security: SecurityLog | undefined },
   now: () => number,
 ): (exchange: Exchange, error: unknown, who?: Refused) => void {
   return (exchange, error, who) => {
     const show = watched(() => {}, {
-      security,
+      security: security === undefined ? undefined : { record: (line) => security.record(line, who?.by) },
       denials: denials === undefined ? undefined : { note: (denial) => denials.note({ ...denial, ...who }) },
     })
     const record = startRecord(exchange, show, now)

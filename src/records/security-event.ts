@@ -9,6 +9,7 @@ export type SecurityEventName =
   | 'rate_limit_exceeded'
   | 'ip_blocked'
   | 'tool_access_denied'
+  | 'access_denied'
   | 'host_or_origin_denied'
   | 'session_not_found'
   | 'login_failed'
@@ -44,7 +45,7 @@ export function reaches(level: SecurityLevel, least: SecurityLevel): boolean {
 }
 
 /** What a record is in the security log; undefined: nothing. A caller who was let in is `auth_success`. */
-export function eventNameOf({ kind, code, subject, outcome }: RecordLine): SecurityEventName | undefined {
+export function eventNameOf({ kind, code, subject, outcome, tool }: RecordLine): SecurityEventName | undefined {
   if (kind !== 'request') return outcome === 'ok' ? undefined : 'login_failed'
   switch (code) {
     case 'missing_token':
@@ -52,6 +53,9 @@ export function eventNameOf({ kind, code, subject, outcome }: RecordLine): Secur
       return 'auth_failure'
     case 'insufficient_scope':
       return 'tool_access_denied'
+    case 'forbidden':
+      // A rule denies a tool. Anything else is `/api` or a sign-in: a role that is too small, a wrong code or password.
+      return tool === undefined ? 'access_denied' : 'tool_access_denied'
     case 'rate_limited':
       // Nobody knows the caller yet: it is the address that has shown too many refused credentials.
       return subject === undefined ? 'ip_blocked' : 'rate_limit_exceeded'
@@ -76,6 +80,7 @@ export function levelOf(name: SecurityEventName, code: string | undefined): Secu
       return code === 'missing_token' ? 'info' : 'warn'
     case 'rate_limit_exceeded':
     case 'tool_access_denied':
+    case 'access_denied':
     case 'host_or_origin_denied':
     case 'login_failed':
       return 'warn'

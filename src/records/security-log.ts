@@ -1,4 +1,4 @@
-import type { AuditEvent } from './audit-event.ts'
+import type { AuditEvent, Origin } from './audit-event.ts'
 import type { RecordLine } from './record.ts'
 import {
   eventNameOf,
@@ -30,7 +30,8 @@ export interface SecurityLogOptions {
 
 /** Tells whoever watches over the gateway what concerns its security. */
 export interface SecurityLog {
-  record(line: RecordLine): void
+  /** `by`: who it was, where more is known than the record holds. */
+  record(line: RecordLine, by?: Origin): void
   audit(event: AuditEvent): void
   close(): Promise<void>
 }
@@ -70,7 +71,7 @@ export function createSecurityLog({ level, sinks, alerts, now }: SecurityLogOpti
   }
 
   return {
-    record(line) {
+    record(line, by) {
       const name = eventNameOf(line)
       if (name === undefined) return
       const at = now()
@@ -78,7 +79,13 @@ export function createSecurityLog({ level, sinks, alerts, now }: SecurityLogOpti
         if (reaches('info', level) && isNews(line, at)) tell(eventOfRecord(name, line, at))
         return
       }
-      tell(eventOfRecord(name, line, at))
+      tell(
+        eventOfRecord(
+          name,
+          by === undefined ? line : { ...line, issuer: by.issuer, subject: by.subject ?? by.actor },
+          at,
+        ),
+      )
       if (name !== 'session_not_found' && line.code !== 'missing_token') countFailure(at)
     },
     audit(event) {

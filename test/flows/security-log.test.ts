@@ -8,6 +8,7 @@ import { z } from 'zod'
 import { testCallers } from '../../src/testing/callers.ts'
 import { startRecordingApi } from '../../src/testing/recording-api.ts'
 import { startGateway, type TestGateway } from '../../src/testing/start-gateway.ts'
+import { PASSWORD, startTeams } from './accounts.ts'
 import { adminOf, rpc, send } from './http.ts'
 
 const events = z.array(z.looseObject({ time: z.iso.datetime(), level: z.string(), event: z.string() }))
@@ -71,6 +72,40 @@ suite('the security log', () => {
     assert.deepEqual([success?.['issuer'], denied?.['tool']], ['https://issuer.example', 'getStats'])
     assert.equal((await stat(logFilePath)).mode & 0o777, 0o600)
     assert.doesNotMatch(await readFile(logFilePath, 'utf8'), /guess|eyJ/)
+  })
+
+  test('tells of whoever may not do what he asks for: by a rule, by his role, with a wrong code', async () => {
+    await using folder = await temporaryFolder()
+    const logFilePath = join(folder.path, 'security.log')
+    let person = ''
+    {
+      await using teams = await startTeams({ config: { securityLogging: { logFilePath, logLevel: 'warn' } } })
+      const callers = testCallers()
+      const document = {
+        ...{ openapi: '3.1.0', info: { title: 'Shop', version: '1' }, servers: [{ url: 'https://shop.example' }] },
+        paths: { '/stats': { get: { operationId: 'getStats', responses: {} } } },
+      }
+      const { endpoint } = await teams.gateway.makeWorkspace({
+        ...{ name: 'Shop', source: { document: JSON.stringify(document) }, auth: callers.auth },
+        access: { rules: [{ effect: 'deny', tools: ['getStats'], when: 'true' }] },
+      })
+      const token = await callers.token({ sub: 'ann' })
+      const denied = await rpc(endpoint, 'tools/call', { params: { name: 'getStats' }, token })
+      assert.equal(denied.status, 403)
+      const viewer = await teams.person('vera', { role: 'viewer' })
+      person = viewer.id
+      assert.equal((await viewer.call('GET', '/api/audit')).status, 403)
+      const guess = { code: 'a-guess', name: 'Eve', password: PASSWORD }
+      assert.equal((await teams.stranger('POST', '/api/invitations/accept', guess)).status, 403)
+    }
+    const shown = (await linesOf(logFilePath)).map(({ event, level, subject, tool, method }) =>
+      [event, level, subject ?? '-', tool ?? method].join(' '),
+    )
+    assert.deepEqual(shown, [
+      'tool_access_denied warn ann getStats',
+      `access_denied warn ${person} GET /api/audit`,
+      'access_denied warn - POST /api/invitations/accept',
+    ])
   })
 
   test('leaves out what is below its level, and everything when it is off', async () => {
