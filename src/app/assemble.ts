@@ -92,7 +92,7 @@ export async function assembleGateway(config: Config, options: GatewayOptions = 
     close.unshift(() => issuing.close())
     const write = watched(records.write, { denials, security })
     const defaults = foundation.openOptions(write)
-    const onRefused = refusalNoter({ denials, security }, now)
+    const onRefused = refusalNoter({ denials, security, log }, now)
     const { firstRun, people, ...management } = openPeople({ store, change, now, defaultAccount: account })
     const oauth = await openOAuth({
       ...{ ...foundation, config, store, onRefused },

@@ -61,7 +61,7 @@ export async function assembleProtect(
       management: undefined,
       jwks: undefined,
       isReady: async () => true,
-      onRefused: refusalNoter({ security }, now),
+      onRefused: refusalNoter({ security, log }, now),
     })
     return { ...foundation, app }
   } catch (error) {

@@ -2,10 +2,11 @@ import { join } from 'node:path'
 import type { Refused } from '../app.ts'
 import type { Config } from '../config.ts'
 import type { Egress } from '../egress/egress.ts'
+import type { ErrorCode } from '../errors.ts'
 import type { Exchange } from '../http/exchange.ts'
 import type { Denials } from '../records/denials.ts'
 import type { Log } from '../records/log.ts'
-import type { WriteRecord } from '../records/record.ts'
+import type { RecordLine, WriteRecord } from '../records/record.ts'
 import type { SecurityEvent, SecurityLevel } from '../records/security-event.ts'
 import { openSecurityFile } from '../records/security-file.ts'
 import { createSecurityLog, type SecurityLog, type SecuritySink } from '../records/security-log.ts'
@@ -28,13 +29,22 @@ export function watched(write: WriteRecord, { denials, security }: Watchers): Wr
   }
 }
 
-/** Shows watchers a refusal that leaves no record: at the front door, or by `/api`, which may know who it was. */
+/** What is no fault of whoever asked: somebody has to look into it. */
+const OUR_FAILURES: ReadonlySet<string | undefined> = new Set(['internal', 'unavailable'] satisfies ErrorCode[])
+
+/**
+ * Shows watchers a refusal that leaves no record: at the front door, or by `/api`, which may know who it was. A failure of
+ * ours stands in the log, since nothing else would tell of it.
+ */
 export function refusalNoter(
-  { denials, security }: { readonly denials?: Pick<Denials, 'note'>; readonly security: SecurityLog | undefined },
+  { denials, security, log }: Watchers & { readonly log: Pick<Log, 'record'> },
   now: () => number,
 ): (exchange: Exchange, error: unknown, who?: Refused) => void {
   return (exchange, error, who) => {
-    const show = watched(() => {}, {
+    const noteFailure = (line: RecordLine) => {
+      if (OUR_FAILURES.has(line.code)) log.record(line)
+    }
+    const show = watched(noteFailure, {
       security: security === undefined ? undefined : { record: (line) => security.record(line, who?.by) },
       denials: denials === undefined ? undefined : { note: (denial) => denials.note({ ...denial, ...who }) },
     })

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { suite, test } from 'node:test'
 import { z } from 'zod'
 import { startTestApi } from '../../src/test-api/test-api.ts'
@@ -126,6 +128,21 @@ suite('the log output', () => {
       ],
     )
     for (const line of log) assert.match(line, /^[^\n]+\n$/)
+  })
+
+  test('tells of a request of /api that we could not serve, and why: its answer does not', async () => {
+    await using gateway = await startGateway()
+    const database = new DatabaseSync(join(gateway.folder, 'data', 'gatehouse.db'))
+    database.exec('alter table invitations rename to elsewhere')
+    database.close()
+    const answer = await adminClient(gateway).send('GET', '/api/invitations')
+    assert.equal(answer.status, 500)
+    assert.doesNotMatch(answer.text, /invitations/)
+    const [line] = gateway.log.filter((one) => one.includes('GET /api/invitations'))
+    assert.match(line ?? '', /failed .* req=\S+ {2}internal {2}"Internal error: no such table: invitations"\n$/)
+    // Who is refused for what he asks is no failure of ours.
+    await adminClient(gateway).send('GET', '/api/workspaces/nothing')
+    assert.ok(!gateway.log.some((one) => one.includes('/api/workspaces/nothing')))
   })
 
   test('is a line for people by default, with the request id (I11)', async () => {
