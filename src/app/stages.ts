@@ -1,4 +1,4 @@
-import { authorize, toolFilter, unknownTool, type Wish } from '../authorize/authorize.ts'
+import { authorize, isStranger, toolFilter, unknownTool, type Wish } from '../authorize/authorize.ts'
 import type { Terms } from '../authorize/tool-rules.ts'
 import type { Egress } from '../egress/egress.ts'
 import { GatewayError, toGatewayError } from '../errors.ts'
@@ -128,7 +128,7 @@ async function pass(passing: Passing<OpenWorkspace>, parts: StageParts): Promise
     message,
     session,
     ...describeCaller(caller, open, parts),
-    isVisible: toolFilter(caller, termsOf(caller, open)),
+    view: viewOf(caller, termsOf(caller, open)),
     silenceMs: STREAM_SILENCE_MS,
     eventCharactersMax: open.workspace.upstream.responseBytesMax,
     send: (request) => sendToServer(request, exchange.requestId, open, parts),
@@ -137,6 +137,11 @@ async function pass(passing: Passing<OpenWorkspace>, parts: StageParts): Promise
   record.line.upstreamStatus = upstreamStatus
   record.line.upstreamMs = parts.now() - startedAt
   if (isToolError) record.line.outcome = 'tool_error'
+}
+
+function viewOf(caller: Caller, terms: Terms): Passage['view'] {
+  const isVisible = toolFilter(caller, terms)
+  return isVisible === undefined ? undefined : { isVisible, isToolsOnly: isStranger(caller, terms) }
 }
 
 function sendToServer(
@@ -199,6 +204,8 @@ function toolOf(message: Message): string | undefined {
 
 /** A call that is sent as a notification is a call: a server that is passed through may run it all the same (T20). */
 function wishOf(message: Message): Wish {
+  // Whoever may open a session may end it: findSession() has seen that it is his.
+  if (message.kind === 'end-session') return { kind: 'greeting' }
   if (message.kind !== 'request' && message.kind !== 'notification') return { kind: 'other' }
   const { method } = message
   if (method === 'tools/list') return { kind: 'list' }

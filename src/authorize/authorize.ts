@@ -34,17 +34,22 @@ function authorizeOther(caller: Caller, kind: Exclude<Wish['kind'], 'tool'>, ter
   else if (kind === 'other' || kind === 'misspelt' || (kind === 'list' && !terms.rules.opensList)) throw missingToken()
 }
 
+/** Somebody without a credential where others have one: nothing but tools can be for him. */
+export function isStranger(caller: Caller, { isOpenToAll }: Terms): boolean {
+  return caller.kind === 'anonymous' && !isOpenToAll
+}
+
 /** Which tools this caller sees; undefined when the workspace hides none from him. */
 export function toolFilter(caller: Caller, terms: Terms): ((name: string) => boolean) | undefined {
   const { rules, isOpenToAll } = terms
   const isKnown = isOpenToAll || caller.kind === 'local'
-  const isStranger = caller.kind === 'anonymous' && !isOpenToAll
-  const seesAll = isKnown || (!isStranger && rules.scopesOf === undefined)
+  const isUnknown = isStranger(caller, terms)
+  const seesAll = isKnown || (!isUnknown && rules.scopesOf === undefined)
   const hasRules = rules.rules !== undefined && caller.kind !== 'local'
   if (rules.offered === undefined && seesAll && !hasRules) return undefined
   return (name) => {
     const decision = decideTool(caller, { name, args: undefined }, terms)
-    if (decision.allowed || !isStranger || !rules.showsAllToAnonymous) return decision.allowed
+    if (decision.allowed || !isUnknown || !rules.showsAllToAnonymous) return decision.allowed
     return (rules.offered?.has(name) ?? true) && !rules.isForAdmins(name)
   }
 }

@@ -9,7 +9,7 @@ import {
   type ServerEvent,
   withData,
 } from '../http/server-events.ts'
-import { filterTools, type IsVisible } from './filter-tools.ts'
+import { filterTools, type View } from './filter-tools.ts'
 import { isRecord, type RpcId } from './json-rpc.ts'
 import { isToolError } from './tool-error.ts'
 
@@ -18,8 +18,8 @@ export interface EventRelayOptions {
   readonly open: (head: ResponseHead) => EventSink
   /** The client's own: given when it leaves. */
   readonly signal: CancelSignal
-  /** Undefined: every tool may be seen. */
-  readonly isVisible: IsVisible | undefined
+  /** Undefined: everything may be seen. */
+  readonly view: View | undefined
   /** The server may not be silent for longer; undefined: for as long as it likes. Milliseconds. */
   readonly silenceMs: number | undefined
   /** A longer event ends the stream. */
@@ -124,8 +124,8 @@ export class EventRelay {
     if (data === undefined || data === '') return event
     this.#isAnswered ||= isAnswerTo(data, this.#options.answers)
     this.#sawToolError ||= isToolError(data)
-    if (this.#options.isVisible === undefined) return event
-    const shown = filterTools(data, this.#options.isVisible)
+    if (this.#options.view === undefined) return event
+    const shown = filterTools(data, this.#options.view)
     // No JSON, so no list of tools for anybody.
     return shown === undefined || shown === data ? event : withData(event, shown)
   }

@@ -9,6 +9,7 @@ const list = (...names: readonly unknown[]) => ({
   result: { tools: names.map((name) => ({ name })) },
 })
 const isOpen = (name: string) => name.startsWith('open')
+const view = { isVisible: isOpen, isToolsOnly: false } as const
 
 suite('filterTools', () => {
   const cases = [
@@ -22,7 +23,7 @@ suite('filterTools', () => {
     ],
   ] as const
   for (const [name, given, shown] of cases) {
-    test(name, () => assert.equal(filterTools(JSON.stringify(given), isOpen), JSON.stringify(shown)))
+    test(name, () => assert.equal(filterTools(JSON.stringify(given), view), JSON.stringify(shown)))
   }
 
   const unchanged = [
@@ -33,20 +34,42 @@ suite('filterTools', () => {
     ['a text', '"shut"'],
   ] as const
   for (const [name, text] of unchanged)
-    test(`leaves ${name} as it came`, () => assert.equal(filterTools(text, isOpen), text))
+    test(`leaves ${name} as it came`, () => assert.equal(filterTools(text, view), text))
 
-  test('gives nothing for what is no JSON', () => assert.equal(filterTools('{"result":', isOpen), undefined))
+  test('gives nothing for what is no JSON', () => assert.equal(filterTools('{"result":', view), undefined))
+
+  suite('for whom nothing but tools is', () => {
+    const toolsOnly = { ...view, isToolsOnly: true } as const
+    const hello = (capabilities: object) =>
+      JSON.stringify({
+        jsonrpc: '2.0',
+        id: 1,
+        result: { protocolVersion: '2025-11-25', capabilities, instructions: 'x' },
+      })
+
+    test('takes out of a hello what else the server can', () => {
+      const given = hello({ logging: {}, tools: { listChanged: true }, prompts: {}, tasks: { list: {} } })
+      assert.equal(filterTools(given, toolsOnly), hello({ tools: { listChanged: true } }))
+      assert.equal(filterTools(hello({ prompts: {} }), toolsOnly), hello({}))
+      assert.equal(filterTools(given, view), given)
+    })
+
+    test('leaves a hello of tools as it came', () => {
+      const given = ` ${hello({ tools: {} })}`
+      assert.equal(filterTools(given, toolsOnly), given)
+    })
+  })
 
   test('rounds no number of a list that it shortens', () => {
     const schema = '{"maximum":9223372036854775807,"minimum":-0.10,"multipleOf":1e400}'
     const text = `{"result":{"tools":[{"name":"open","inputSchema":${schema}},{"name":"shut"}]}}`
-    assert.equal(filterTools(text, isOpen), `{"result":{"tools":[{"name":"open","inputSchema":${schema}}]}}`)
+    assert.equal(filterTools(text, view), `{"result":{"tools":[{"name":"open","inputSchema":${schema}}]}}`)
   })
 
   test('never shows a name that is not visible, whatever surrounds it', () => {
     fc.assert(
       fc.property(fc.array(fc.string()), fc.dictionary(fc.string(), fc.jsonValue()), (names, more) => {
-        const shown: unknown = JSON.parse(filterTools(JSON.stringify({ ...more, ...list(...names) }), isOpen) ?? '')
+        const shown: unknown = JSON.parse(filterTools(JSON.stringify({ ...more, ...list(...names) }), view) ?? '')
         assert.deepEqual(shown, JSON.parse(JSON.stringify({ ...more, ...list(...names.filter(isOpen)) })))
       }),
     )

@@ -8,7 +8,7 @@ import { messagesOn } from '../http/message-stream.ts'
 import { type McpServerCall, passedHeaders } from '../upstream/mcp-http.ts'
 import type { CallerDescription, McpState } from './answer.ts'
 import { EventRelay } from './event-relay.ts'
-import { filterTools, type IsVisible } from './filter-tools.ts'
+import { filterTools, type View } from './filter-tools.ts'
 import type { FoundSession } from './find-session.ts'
 import { openSseSession, streamOwner, untilClosed } from './listen.ts'
 import type { Message } from './message.ts'
@@ -21,8 +21,8 @@ export interface Passage extends CallerDescription {
   readonly exchange: Exchange
   readonly message: Message
   readonly session: FoundSession | undefined
-  /** Undefined: this caller may see every tool. */
-  readonly isVisible: IsVisible | undefined
+  /** Undefined: this caller may see everything. */
+  readonly view: View | undefined
   /** A stream ends when the MCP server says nothing for so long, unless it only listens. Milliseconds. */
   readonly silenceMs: number
   readonly eventCharactersMax: number
@@ -42,8 +42,8 @@ const NOTHING: Passed = { isToolError: false }
 
 /**
  * Passes one message to an MCP server and its answer back, in either era, unchanged but for three things: the session id is
- * ours and bound to the caller, lists show what the caller may call, and nothing that only concerns our own sign-in comes
- * back. Resolves when the answer is complete; for a stream when it has closed.
+ * ours and bound to the caller, lists and hellos show what the caller may use, and nothing that only concerns our own sign-in
+ * comes back. Resolves when the answer is complete; for a stream when it has closed.
  *
  * @throws GatewayError as the egress does, and `upstream_refused` when the server does not take our credential.
  */
@@ -58,7 +58,7 @@ export async function passThrough(passage: Passage, state: McpState): Promise<Pa
   const relay = new EventRelay({
     open: (head) => place.watch(exchange.openEvents(passedSession(passage, head, state)), terms),
     signal: exchange.signal,
-    isVisible: passage.isVisible,
+    view: passage.view,
     silenceMs: isListening ? undefined : passage.silenceMs,
     charactersMax: passage.eventCharactersMax,
     answers: message.kind === 'request' ? message.id : undefined,
@@ -132,7 +132,7 @@ function answerWhole(passage: Passage, response: OutgoingResponse, state: McpSta
   if (text === undefined && status < 400) throw notMcp('answered with something that is not MCP')
   const answer = `answered ${status} ${STATUS_CODES[status] ?? ''}`.trimEnd()
   const given = text ?? errorText(exchange, notMcp(answer)) ?? ''
-  const shown = passage.isVisible === undefined ? given : filterTools(given, passage.isVisible)
+  const shown = passage.view === undefined ? given : filterTools(given, passage.view)
   if (shown === undefined) throw notMcp('answered with broken JSON')
   exchange.send({ status, headers, body: shown })
   return { upstreamStatus: status, isToolError: isToolError(shown) }
@@ -172,7 +172,7 @@ async function relayUnasked(passage: Passage, upstreamId: string | undefined): P
   const relay = new EventRelay({
     open: () => messagesOn(session.stream, () => {}),
     signal: session.stream.closed,
-    isVisible: passage.isVisible,
+    view: passage.view,
     silenceMs: undefined,
     charactersMax: passage.eventCharactersMax,
     answers: undefined,

@@ -63,6 +63,31 @@ suite('an anonymous caller of public tools (G2)', () => {
     assert.equal((await flow.post({ jsonrpc: '2.0', method: 'notifications/initialized' }, headers)).status, 202)
     assert.deepEqual(namesIn((await flow.post(LIST, headers)).body), ['hello'])
     assert.match((await flow.post(call('hello'), headers)).text, /called hello/)
+    assert.equal((await send('DELETE', flow.protecting.endpoint, { headers })).status, 200)
+    assert.equal(flow.server.seen.at(-1)?.method, 'DELETE')
+    assert.equal((await flow.post(LIST, headers)).status, 404)
+  })
+
+  test('is promised tools and nothing else, so that his client asks for nothing else', async () => {
+    await using flow = await startFlow()
+    const all = { tools: { listChanged: true }, logging: {}, prompts: {}, resources: {} }
+    flow.server.answer = ({ id, rpcMethod }, response) => {
+      if (rpcMethod !== 'initialize' && rpcMethod !== 'server/discover') return false
+      const result = { protocolVersion: '2025-11-25', capabilities: all, serverInfo: { name: 's', version: '1' } }
+      response.setHeader('content-type', rpcMethod === 'initialize' ? 'text/event-stream' : 'application/json')
+      const text = JSON.stringify({ jsonrpc: '2.0', id: JSON.parse(id), result })
+      response.end(rpcMethod === 'initialize' ? `event: message\ndata: ${text}\n\n` : text)
+      return true
+    }
+    const modern = { 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'server/discover' }
+    const hello = { jsonrpc: '2.0', id: 1, method: 'server/discover', params: { _meta: META } }
+    const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'x', version: '1' } }
+    const old = { jsonrpc: '2.0', id: 1, method: 'initialize', params }
+    const ada = await flow.as('mcp')
+    assert.deepEqual(at((await flow.post(hello, modern)).body, 'result', 'capabilities'), { tools: all.tools })
+    assert.deepEqual(at((await flow.post(hello, { ...modern, ...ada })).body, 'result', 'capabilities'), all)
+    assert.match((await flow.post(old)).text, /"capabilities":\{"tools":\{"listChanged":true\}\},/)
+    assert.match((await flow.post(old, ada)).text, /"prompts":/)
   })
 
   test('gets 401 with a challenge for everything else, and nothing reaches the server', async () => {
