@@ -6,11 +6,11 @@ import { startRecord } from './start-record.ts'
 
 const CANARY = 'hunter2'
 
-function started(headers: Record<string, string> = {}) {
+function started(headers: Record<string, string> = {}, method = 'POST') {
   const lines: RecordLine[] = []
   const clock = { now: 1000 }
   const record = startRecord(
-    { requestId: 'r1', startedAt: 1000, clientAddress: '192.0.2.1', method: 'POST', header: (name) => headers[name] },
+    { requestId: 'r1', startedAt: 1000, clientAddress: '192.0.2.1', method, header: (name) => headers[name] },
     (line) => lines.push(line),
     () => clock.now,
   )
@@ -74,6 +74,12 @@ suite('startRecord', () => {
     const { record, end } = started()
     Object.assign(record.line, { outcome: 'tool_error' })
     assert.equal(end(200).outcome, 'tool_error')
+  })
+
+  test('an answer of 405 is usual for who asks for a stream or ends a session, and failed for a message', () => {
+    assert.equal(started({}, 'GET').end(405).outcome, 'ok')
+    assert.equal(started({}, 'DELETE').end(405).outcome, 'ok')
+    assert.equal(started().end(405).outcome, 'failed')
   })
 
   test('takes name and code of a foreign error, and never its message', () => {

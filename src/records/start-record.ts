@@ -35,12 +35,14 @@ class RequestRecord implements RecordInProgress {
   readonly line: OpenLine
   readonly #write: WriteRecord
   readonly #now: () => number
+  readonly #isPost: boolean
   #hasEnded = false
 
   constructor(exchange: RecordedExchange, write: WriteRecord, now: () => number) {
     this.line = emptyLine(exchange)
     this.#write = write
     this.#now = now
+    this.#isPost = exchange.method === 'POST'
   }
 
   fail(error: unknown): void {
@@ -54,7 +56,7 @@ class RequestRecord implements RecordInProgress {
     line.status = status
     line.durationMs = Math.max(0, this.#now() - line.at)
     if (line.code === undefined && line.outcome === 'ok' && status !== undefined && status >= 400) {
-      line.outcome = outcomeOfStatus(status)
+      line.outcome = outcomeOfStatus(status, this.#isPost)
     }
     this.#write(line)
   }
@@ -117,7 +119,9 @@ function outcomeOf({ code }: GatewayError): Outcome {
   }
 }
 
-function outcomeOfStatus(status: number): Outcome {
+/** Of an answer that was passed on. A server need have no stream to listen to and let no session be ended: 405, and no failure. */
+function outcomeOfStatus(status: number, isPost: boolean): Outcome {
+  if (status === 405 && !isPost) return 'ok'
   return status === 401 || status === 403 ? 'denied' : 'failed'
 }
 
