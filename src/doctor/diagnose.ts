@@ -33,9 +33,7 @@ const SECRET_IN_QUERY = /^(?:access_)?token$|^api[-_]?key$|^key$|^secret$|^passw
 export async function diagnose(complaint: Complaint, world: World): Promise<Report> {
   const token = complaint.token === undefined ? undefined : lookAtToken(complaint.token)
   const checks = await examine(complaint, token, { ...world, conceal: concealing(complaint.token) })
-  // A line break at the end is forgiven by many programs, so it is the last thing to mend.
-  const isLast = ({ cause }: Check) => cause === 'token_has_line_break'
-  return reportOf([...checks.filter((check) => !isLast(check)), ...checks.filter(isLast)], complaint.token)
+  return reportOf(checks, complaint.token)
 }
 
 async function examine(complaint: Complaint, token: TokenFacts | undefined, world: World): Promise<readonly Check[]> {

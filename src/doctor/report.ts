@@ -38,7 +38,10 @@ export function failed(name: string, cause: CauseCode, seen?: string): Check {
  */
 export function reportOf(checks: readonly Check[], token?: string): Report {
   const conceal = concealing(token)
-  const shown = checks.map((check) => ({ ...check, finding: shortened(conceal(check.finding)) }))
+  // A line break at the end is forgiven by many programs, so it is the last thing to mend.
+  const isLast = ({ cause }: Check) => cause === 'token_has_line_break'
+  const inOrder = [...checks.filter((check) => !isLast(check)), ...checks.filter(isLast)]
+  const shown = inOrder.map((check) => ({ ...check, finding: shortened(conceal(check.finding)) }))
   return { checks: shown, verdict: shown.find(({ cause }) => cause !== null)?.cause ?? 'ok' }
 }
 

@@ -75,6 +75,10 @@ suite('POST /api/doctor', () => {
       assert.ok(outside.checks.every(({ cause }) => cause !== 'issuer_wrong'))
       assert.equal((await admin('POST', `/api/${noun}/${id}/revoke`)).status, 200)
       await inside('shop', 'token_revoked')
+      // As a shell writes it to a file.
+      const written = await ask(gateway, { workspace: 'shop', token: `${token}\n` })
+      assertNames(written, 'token_revoked', secretsOf(token))
+      assert.equal(written.checks.at(-1)?.cause, 'token_has_line_break')
     }
     const token = 'mcp_sk_not-a-key-of-this-gateway-0123456789'
     assertNames(await ask(gateway, { workspace: 'shop', token }), 'api_key_refused', [token])
