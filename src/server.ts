@@ -144,7 +144,11 @@ function listener(server: Server, gateway: Gateway, { config, connections, runni
       const ended = gateway.app(exchange)
       if (ended === undefined) return
       running.begin()
-      void ended.catch(failed).then(end)
+      // One promise and not two: every call comes by here.
+      void ended.then(end, (error: unknown) => {
+        failed(error)
+        end()
+      })
     } catch (error) {
       failed(error)
     }
