@@ -19,7 +19,7 @@ import { Issuers, overHttp } from '../oauth/issuers.ts'
 import { metadataAt } from '../oauth/metadata.ts'
 import { openSessionItems } from '../oauth/open-session-items.ts'
 import { placeOf } from '../oauth/places.ts'
-import { type OwnPeople, Principals } from '../oauth/principals.ts'
+import { type OwnPeople, Principals, personClaims } from '../oauth/principals.ts'
 import type { OAuthResource, OAuthResources } from '../oauth/resources.ts'
 import { openSessionStorage, type SessionStorage } from '../oauth/session-storage.ts'
 import { scopesOfWorkspace } from '../oauth/workspace-scopes.ts'
@@ -98,14 +98,19 @@ export async function openOAuth(parts: OAuthParts): Promise<OAuthWing> {
     keys,
     usedProofs: items.notes === undefined ? new UsedProofsInMemory({ now }) : usedProofs(storage, now),
     isRevoked: (grant) => storage.revocations.isRevoked(grant),
-    stands: async (token, accountId) => {
-      const { grantId, subject } = token
-      if (grantId === undefined) return standsOnClient(token, accountId, { clients, principals })
+    claimsOf: async (token, accountId) => {
+      const { grantId, subject, clientId } = token
+      if (grantId === undefined) {
+        if (!(await standsOnClient(token, accountId, { clients, principals }))) return undefined
+        const principal = subject === clientId ? undefined : await principals.find(subject)
+        return principal === undefined ? {} : personClaims(principal)
+      }
       // Asked of the storage as well: one that forgets everything at a restart has forgotten what was revoked, too.
       const grant = await storage.adapter('Grant').find(grantId)
-      if (grant?.['accountId'] !== subject) return false
-      const principal = await principals.find(subject)
+      const principal = grant?.['accountId'] === subject ? await principals.find(subject) : undefined
       return principal !== undefined && principals.mayUse(principal, { accountId })
+        ? personClaims(principal)
+        : undefined
     },
     now,
   })

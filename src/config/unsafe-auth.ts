@@ -50,7 +50,7 @@ function noTokens(issuers: Issuers): OAuthCredentials {
     keys: { find: () => undefined },
     usedProofs: { take: async () => false },
     isRevoked: () => true,
-    stands: async () => false,
+    claimsOf: async () => undefined,
     now: Date.now,
   })
 }

@@ -46,11 +46,16 @@ export interface OAuthCredentialsOptions {
   readonly usedProofs: UsedProofs
   /** Whether any of it was revoked. Asked at every call: no I/O. */
   readonly isRevoked: (grant: CallerGrant) => boolean
-  /** Whether the grant is still there, or the client that it stands on, and its person may use workspaces of this account. */
-  readonly stands: (grant: CallerGrant, accountId: string) => Promise<boolean>
+  /**
+   * What rules may know of the person, when the grant is still there, or the client that it stands on, and its person may use
+   * workspaces of this account; undefined: it does not stand. The token does not say it: its client may not know all of it.
+   */
+  readonly claimsOf: (grant: CallerGrant, accountId: string) => Promise<CallerClaims | undefined>
   /** Milliseconds since the epoch. */
   readonly now: () => number
 }
+
+type CallerClaims = Caller['claims']
 
 const CACHE_TTL_MS = 60_000
 
@@ -80,7 +85,7 @@ export function createOAuthCredentials(options: OAuthCredentialsOptions): OAuthC
 async function verifyAccessToken(
   token: UnverifiedToken,
   { path, accountId, issuer }: TokenTarget & { readonly issuer: string | undefined },
-  { keys, isRevoked, stands, now }: OAuthCredentialsOptions,
+  { keys, isRevoked, claimsOf, now }: OAuthCredentialsOptions,
 ): Promise<Verified> {
   const { claims } = token
   if (issuer === undefined) return jwtFailure('issuer', 'there is no issuer at this address')
@@ -99,11 +104,13 @@ async function verifyAccessToken(
   const grant = grantOf(claims, found.caller.subject)
   if (grant === undefined) return jwtFailure('missing_claim', 'no client_id or iat')
   // After the signature and not before: a stranger learns nothing of a grant.
-  if (isRevoked(grant) || !(await stands(grant, accountId))) {
+  const ofPerson = isRevoked(grant) ? undefined : await claimsOf(grant, accountId)
+  if (ofPerson === undefined) {
     return jwtFailure('revoked', `grant ${quoted(grant.grantId)} does not stand`)
   }
   const caller: Caller = {
     ...found.caller,
+    claims: { ...found.caller.claims, ...ofPerson },
     kind: 'oauth',
     issuedId: grant.grantId ?? `client ${grant.clientId}`,
     grant,

@@ -141,6 +141,11 @@ export class Principals {
   }
 }
 
+/** What there is to know of somebody (OpenID Connect Core §5.1). */
+export function personClaims({ name, email, isEmailVerified }: Principal): Record<string, unknown> {
+  return { name, ...(email === undefined ? {} : { email, email_verified: isEmailVerified }) }
+}
+
 /** The id of whoever an issuer calls so. */
 export function federatedId(issuer: string, subject: string): string {
   return FEDERATED + sha256(JSON.stringify([issuer, subject])).slice(0, 32)

@@ -16,7 +16,7 @@ import { registerGrants } from './grants/register-grants.ts'
 import type { VerifySubject } from './grants/subject-token.ts'
 import { badRequestPage } from './pages/message-page.ts'
 import type { Pages } from './pages/page.ts'
-import type { Principal, Principals } from './principals.ts'
+import { type Principal, type Principals, personClaims } from './principals.ts'
 import { findResource, type OAuthResources } from './resources.ts'
 import { ROUTES } from './routes.ts'
 import type { OAuthSettings } from './settings.ts'
@@ -104,8 +104,12 @@ function configuration(library: typeof Library, options: ProviderOptions): Recor
     },
     revokeGrantPolicy: () => true,
     findAccount: async (_context: unknown, id: string) => accountOf(await principals.find(id)),
-    extraTokenClaims: (_context: unknown, token: { grantId?: string; accountId?: string }) =>
-      tokenClaims(token, principals),
+    // Nothing of the person: clients read their tokens, and what they may know of somebody is a scope of its own.
+    extraTokenClaims: (_context: unknown, token: { grantId?: string }) => ({
+      ...claimsOfGrant(token),
+      // By it a token dies with what was allowed.
+      grant_id: token.grantId,
+    }),
     renderError: async (context: ProviderContext, out: Readonly<Record<string, string>>) => {
       const title = 'This did not work'
       const { error = '', error_description: detail = '' } = out
@@ -245,15 +249,4 @@ function proofOf({ secret, jwks, jwksUrl }: OAuthClientSettings): Record<string,
 function accountOf(principal: Principal | undefined) {
   if (principal === undefined) return undefined
   return { accountId: principal.id, claims: async () => ({ sub: principal.id, ...personClaims(principal) }) }
-}
-
-export function personClaims({ name, email, isEmailVerified }: Principal): Record<string, unknown> {
-  return { name, ...(email === undefined ? {} : { email, email_verified: isEmailVerified }) }
-}
-
-/** By `grant_id` a token dies with what was allowed; rules may look at the e-mail. */
-async function tokenClaims(token: { grantId?: string; accountId?: string }, principals: Principals) {
-  const principal = token.accountId === undefined ? undefined : await principals.find(token.accountId)
-  const ofPerson = principal === undefined ? {} : personClaims(principal)
-  return { ...ofPerson, ...claimsOfGrant(token), grant_id: token.grantId }
 }

@@ -40,7 +40,9 @@ suite('T11: nobody is signed in but by proving who it is:', () => {
     const back = await browser.submit(consent, 'allow', { accountId: id, scope: 'mcp admin' })
     assert.ok('left' in back)
     const asked = await client.connect({ browser })
-    assert.equal(decodeJwt(asked.accessToken)['email'], ADA)
+    const adas = await client.connect({ email: ADA })
+    assert.equal(decodeJwt(asked.accessToken).sub, decodeJwt(adas.accessToken).sub)
+    assert.notEqual(decodeJwt(asked.accessToken).sub, id)
   })
 
   test('a page cannot be skipped: the way back without having done it leads to it again', async () => {

@@ -51,7 +51,8 @@ suite('a device without a browser', () => {
     const answer = await oauth.deviceCodeGrantRequest(server, client, oauth.None(), device_code, insecure)
     const tokens = await oauth.processDeviceCodeResponse(server, client, answer)
     assert.equal(decodeJwt(tokens.access_token).aud, stand.endpoint)
-    assert.equal(decodeJwt(tokens.access_token)['email'], ADA)
+    const [ada] = Object((await stand.admin.send('GET', '/api/people')).json)
+    assert.deepEqual([ada.email, decodeJwt(tokens.access_token).sub], [ADA, ada.id])
     assert.equal(await statusWith(stand.endpoint, bearer(tokens.access_token)), 200)
     const form = { grant_type: 'refresh_token', client_id: 'tv', refresh_token: tokens.refresh_token ?? '' }
     givenIn(await askToken(stand, form))

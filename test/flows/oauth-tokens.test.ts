@@ -33,12 +33,28 @@ suite('an access token', () => {
     assert.equal(claims.iss, stand.gateway.url)
     assert.equal(claims.aud, stand.endpoint)
     assert.equal(claims['client_id'], client.client.client_id)
-    assert.equal(claims['email'], ADA)
     assert.ok(claims.jti)
     assert.equal((claims.exp ?? 0) - (claims.iat ?? 0), 3600)
     assert.equal(await statusOf(stand.endpoint, accessToken), 200)
     assert.equal(await statusOf(other, accessToken), 401)
     assert.equal(await statusOf(stand.endpoint, accessToken), 200)
+  })
+
+  test('tells its client nothing of the person; rules know name and e-mail all the same', async () => {
+    await using stand = await startOAuthStand()
+    await stand.addPerson('bob@example.com')
+    const when = `has(caller.claims.email) && caller.claims.email == "${ADA}" && caller.claims.name == "ada"`
+    const access = { rules: [{ effect: 'allow', tools: ['listOrders'], when }] }
+    const endpoint = await stand.addWorkspace('Ruled', { access })
+    const client = await StrictClient.register(stand)
+    for (const [email, isError] of [
+      [ADA, false],
+      ['bob@example.com', true],
+    ] as const) {
+      const { accessToken } = await client.connect({ endpoint, email, scope: 'mcp' })
+      assert.doesNotMatch(JSON.stringify(decodeJwt(accessToken)), /ada|bob|example\.com/)
+      assert.equal((await caller(endpoint, accessToken).call('listOrders')).isError, isError, email)
+    }
   })
 
   test('whose claims or signature somebody has changed is refused (A28)', async () => {
