@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import { providerIdOf, signInProvidersSettings } from './federation/settings.ts'
-import { oauthClientSettings } from './grants/client-settings.ts'
+import { oauthClientsSettings } from './grants/client-settings.ts'
 import { enterpriseProviderSettings } from './grants/enterprise-settings.ts'
 import { readableOn } from './pages/contrast.ts'
 import { sessionStorageSettings } from './session-storage-settings.ts'
@@ -48,7 +48,7 @@ const settings = z.strictObject({
     .boolean()
     .default(true)
     .describe('Signing out ends the access that was given in that session.'),
-  clients: z.array(oauthClientSettings).max(1_000).default([]).describe('Clients that need not register.'),
+  clients: oauthClientsSettings.default([]).describe('Clients that need not register.'),
   enterpriseProviders: z
     .array(enterpriseProviderSettings)
     .max(100)

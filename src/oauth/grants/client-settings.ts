@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { redirectProblem } from '../client-policy.ts'
 import { type GRANT_TYPE_OF, UNATTENDED } from './grant-types.ts'
 
 const GRANT_NAMES = [
@@ -15,6 +16,12 @@ const publicJwk = z
     message: 'give the public half of the key only',
   })
 
+/** As for a client that registers: or nobody would hear of it before the first person is sent there. */
+const redirectUri = z.string().superRefine((uri, context) => {
+  const message = redirectProblem(uri)
+  if (message !== undefined) context.addIssue({ code: 'custom', message })
+})
+
 /** A client that the operator knows: it is not marked as unverified, and it neither expires nor counts. */
 export const oauthClientSettings = z
   .strictObject({
@@ -30,7 +37,7 @@ export const oauthClientSettings = z
       .optional()
       .describe('The same, fetched from there.'),
     redirectUris: z
-      .array(z.string().min(1).max(2000))
+      .array(redirectUri)
       .max(50)
       .default([])
       .describe('Where answers may go, exactly. Needed for authorization_code.'),
@@ -52,6 +59,15 @@ export const oauthClientSettings = z
   })
   .superRefine((client, context) => {
     for (const message of problemsOf(client)) context.addIssue({ code: 'custom', message })
+  })
+
+export const oauthClientsSettings = z
+  .array(oauthClientSettings)
+  .max(1_000)
+  .superRefine((clients, context) => {
+    const ids = clients.map(({ id }) => id)
+    const twice = ids.find((id, index) => ids.indexOf(id) !== index)
+    if (twice !== undefined) context.addIssue({ code: 'custom', message: `two have the id ${twice}` })
   })
 
 export type OAuthClientSettings = z.output<typeof oauthClientSettings>
