@@ -34,6 +34,18 @@ suite('importDocument', () => {
     assert.ok(turns > 5, `the loop went round ${turns} times`)
   })
 
+  test('reads two large documents at a time, however many are asked for: each may take 1.5 GB', async () => {
+    const threads = () => process.getActiveResourcesInfo().filter((name) => name === 'MessagePort').length
+    const before = threads()
+    const reading = Array.from({ length: 6 }, () => importDocument(description(400), {}))
+    let most = 0
+    const done = Promise.all(reading.map((one) => one.then(() => (most = Math.max(most, threads() - before)))))
+    most = Math.max(most, threads() - before)
+    await done
+    assert.ok(most >= 1 && most <= 2, `${most} at a time`)
+    for (const one of reading) assert.equal((await one).tools.length, 400)
+  })
+
   test('gives the same tools from a thread as at once', async () => {
     const small = await importDocument(description(3), {})
     const large = await importDocument(description(3, { 'x-filler': 'x'.repeat(300_000) }), {})

@@ -25,24 +25,47 @@ export type ImportReport =
 const AT_ONCE_CHARACTERS = 20_000
 const TIMEOUT_MS = 60_000
 const MEMORY_MB = 1_500
+/** Threads that read at a time, since each may take so much. */
+const THREADS_MAX = 2
+
+/** Threads of this process that read now, and whose turn is next. */
+let running = 0
+const waiting: (() => void)[] = []
 
 /**
  * The tools of an API description. A large one is read on a thread of its own, so that calls are served meanwhile, and one
- * that takes over a minute or 1.5 GB is given up.
+ * that takes over a minute or 1.5 GB is given up. Two are read so at a time; others wait for them.
  *
  * @throws GatewayError `document_invalid`
  */
 export async function importDocument(text: string, options: ServerOptions): Promise<ImportedTools> {
   if (text.length <= AT_ONCE_CHARACTERS) return importOpenApi(parseDocument(text), options)
+  await turn()
+  const report = await onThread({ text, options }).finally(endTurn)
+  if (report.ok) return unpackTools(report.packed)
+  throw new GatewayError('document_invalid', report.message)
+}
+
+async function turn(): Promise<void> {
+  if (running < THREADS_MAX) running += 1
+  else await new Promise<void>((resolve) => waiting.push(resolve))
+}
+
+/** Whoever waits takes this place over. */
+function endTurn(): void {
+  const next = waiting.shift()
+  if (next === undefined) running -= 1
+  else next()
+}
+
+async function onThread(order: ImportOrder): Promise<ImportReport> {
   const file = new URL(`./import-worker${extname(import.meta.url)}`, import.meta.url)
   const worker = new Worker(file, {
-    workerData: { text, options } satisfies ImportOrder,
+    workerData: order,
     execArgv: [],
     resourceLimits: { maxOldGenerationSizeMb: MEMORY_MB },
   })
-  const report = await reportOf(worker).finally(() => worker.terminate())
-  if (report.ok) return unpackTools(report.packed)
-  throw new GatewayError('document_invalid', report.message)
+  return reportOf(worker).finally(() => worker.terminate())
 }
 
 function reportOf(worker: Worker): Promise<ImportReport> {
