@@ -93,13 +93,15 @@ export class WorkspaceManager<Open> {
   async start(): Promise<void> {
     const { workspaces, unreadable } = await this.#options.rows.list()
     for (const { slug, reason } of unreadable) this.#options.onBroken(slug, new Error(reason))
-    for (const workspace of workspaces.filter(this.#options.isServed)) {
+    // All at once: each may wait for the key sets that its people have named, and a start must not add that up.
+    const opened = workspaces.filter(this.#options.isServed).map(async (workspace) => {
       const open = await this.#options.open(workspace).catch((error: unknown) => {
         this.#options.onBroken(workspace.slug, error)
         return undefined
       })
-      this.#shared.served.set(workspace.id, { workspace, open })
-    }
+      return { workspace, open }
+    })
+    for (const served of await Promise.all(opened)) this.#shared.served.set(served.workspace.id, served)
     this.#publish()
   }
 
@@ -259,6 +261,7 @@ export class WorkspaceManager<Open> {
     const edited = edit(before)
     // The config file says the same at every start: that is no change.
     const isRepeated = by.actor === 'config_file' && isSame(edited, before)
+    if (isRepeated && this.#shared.served.get(before.id)?.open !== undefined) return before
     const after = isRepeated ? before : { ...edited, updatedAt: this.#options.now() }
     const open = await this.#options.open(after)
     if (!isRepeated) await this.#options.rows.update(after, workspaceEvent(action, by, { before, after }))

@@ -180,6 +180,37 @@ suite('accounts', () => {
     await accepted(slow)
   })
 
+  test('do not add up at a start: key sets that never answer are waited for together (T29)', async () => {
+    const silent = createServer().listen(0, '127.0.0.1')
+    await once(silent, 'listening')
+    const host = `127.0.0.1:${at(silent.address(), 'port')}`
+    // Refused at once until the restart, so that making them takes no time.
+    const refuse = (socket: Socket) => socket.destroy()
+    silent.on('connection', refuse)
+    await using teams = await startTeams({ config: { privateHosts: [host] } })
+    const ada = await teams.person('ada')
+    for (const name of ['one', 'two', 'three', 'four']) {
+      const jwt = { jwksUrl: `https://${host}/${name}`, issuer: 'https://id.example', audience: name }
+      await accepted(ada.call('POST', '/api/workspaces', { name, auth: { authType: 'jwt', jwt } }))
+    }
+    silent.off('connection', refuse)
+    const waiting: Socket[] = []
+    const all = new Promise<void>((resolve) => {
+      // Read, so that it is seen when the other side gives up.
+      silent.on('connection', (socket) => {
+        if (waiting.push(socket.resume()) === 4) resolve()
+      })
+    })
+    const restarted = teams.gateway.restart()
+    // All four are asked before any of them has had its five seconds.
+    await all
+    assert.ok(waiting.every((socket) => !socket.destroyed))
+    for (const socket of waiting) socket.destroy()
+    await restarted
+    silent.close()
+    assert.equal((await ada.call('GET', '/api/workspaces')).status, 200)
+  })
+
   test('a developer makes workspaces, and opens no doors', async () => {
     await using teams = await startTeams()
     await teams.person('ada')
