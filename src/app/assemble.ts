@@ -126,6 +126,8 @@ export async function assembleGateway(config: Config, options: GatewayOptions = 
       info: (message) => log.info(message),
       wait: waiter(closing.signal),
     })
+    // All at once, so one that does not answer costs a start five seconds, and not each workspace.
+    await Promise.all(foundation.directory.entries.map(({ started }) => started))
     const tokens = new TokenManager({
       ...issuing.parts,
       workspace: (accountId, reference) => manager.of(accountId).get(reference),

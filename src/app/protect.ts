@@ -51,7 +51,9 @@ export async function assembleProtect(
       createdAt: now(),
       updatedAt: now(),
     }
-    foundation.publish([await openWorkspace(workspace, foundation.openOptions(write))])
+    const open = await openWorkspace(workspace, foundation.openOptions(write))
+    await open.started
+    foundation.publish([open])
     const app = createApp({
       version: foundation.version,
       stages: foundation.stages(write),

@@ -34,6 +34,8 @@ export interface OpenWorkspace extends Addressable {
   /** Where a tool's operation is. Throws `config_invalid` when nobody has said it. */
   readonly apiServer: (tool: Tool) => ApiServer
   readonly server: ServerDescription
+  /** Resolves when the keys of every issuer are here, or cannot be fetched; requests that need them wait by themselves. */
+  readonly started: Promise<void>
 }
 
 export interface OpenOptions {
@@ -59,7 +61,8 @@ export interface ImportedDocument {
 const NOTHING_IMPORTED: ImportedTools = { title: '', tools: [], setAside: [] }
 
 /**
- * Compiles a workspace: each room takes its part of the settings.
+ * Compiles a workspace: each room takes its part of the settings. Waits for nobody else's server: an identity provider that
+ * does not answer would hold up everything that is opened after this.
  *
  * @throws GatewayError `config_invalid`, `document_invalid`: the workspace cannot be served like this.
  */
@@ -82,8 +85,6 @@ export async function openWorkspace(workspace: Workspace, options: OpenOptions):
   })
   if (identity.isOpenToAll) refuseScopes(rules)
   warnOfAnyAudience(workspace, options)
-  const problems = await identity.start()
-  for (const problem of problems) options.warn(`Workspace ${slug}: ${problem}`)
   const world = {
     egress: options.egress,
     reach,
@@ -107,7 +108,12 @@ export async function openWorkspace(workspace: Workspace, options: OpenOptions):
     mcpServer: mcp === undefined ? undefined : parseMcpServer(mcp.url),
     apiServer: apiServers(),
     server: { name: slug, title: name, version: options.version },
+    started: started(identity, workspace, options),
   }
+}
+
+async function started(identity: Identity, { slug }: Workspace, { warn }: OpenOptions): Promise<void> {
+  for (const problem of await identity.start()) warn(`Workspace ${slug}: ${problem}`)
 }
 
 function compileToolRules({ access, mcp }: Workspace, { enabled }: Catalog): ToolRules {

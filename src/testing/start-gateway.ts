@@ -32,7 +32,8 @@ export interface TestGateway extends AsyncDisposable {
   readonly log: readonly string[]
   /**
    * Makes a workspace as `/api` would and gives its endpoint. `settings` is what a POST to `/api/workspaces` takes. The
-   * holder of the admin key is the operator; `person` is anybody else who may make workspaces.
+   * holder of the admin key is the operator; `person` is anybody else who may make workspaces. Waits for the keys of its
+   * issuers, which `/api` does not.
    */
   makeWorkspace(settings: unknown, reach?: Reach): Promise<{ readonly workspace: Workspace; readonly endpoint: string }>
   /** Stops it and starts it again on the same port and store. */
@@ -75,10 +76,9 @@ export async function startGateway(options: TestGatewayOptions = {}): Promise<Te
       return running
     },
     async makeWorkspace(settings, reach = 'operator') {
-      const workspace = await running.gateway.manager.create(workspaceSettings.parse(settings), {
-        keptBy: 'api',
-        reach,
-      })
+      const { manager } = running.gateway
+      const workspace = await manager.create(workspaceSettings.parse(settings), { keptBy: 'api', reach })
+      await manager.opened(workspace.id)?.started
       return { workspace, endpoint: running.gateway.publicUrls.own + workspacePath(workspace) }
     },
     async restart() {

@@ -3,6 +3,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import type { RequestListener } from 'node:http'
 import { suite, test } from 'node:test'
 import { gzipSync } from 'node:zlib'
+import { adminClient } from '../../src/testing/clients.ts'
 import {
   AUDIENCE,
   call,
@@ -148,6 +149,34 @@ suite('a key server that never answers', () => {
     the.passDeadline()
     assert.equal((await waiting).status, 200)
   })
+})
+
+test('providers that never answer hold up neither each other, nor a start, nor what others change (A24)', async () => {
+  await using the = await openDoor()
+  const { gateway } = the.door
+  const admin = adminClient(gateway)
+  let all = Promise.withResolvers<void>()
+  let asked = 0
+  the.idp.misbehave(() => {
+    asked += 1
+    if (asked % 3 === 0) all.resolve()
+  })
+  for (const name of ['one', 'two', 'three']) {
+    const jwt = { jwksUrl: `${the.idp.jwksUrl}?${name}`, issuer: the.idp.issuer, audience: AUDIENCE }
+    const made = await admin.send('POST', '/api/workspaces', { name, auth: { authType: 'jwt', jwt } })
+    assert.equal(made.status, 201)
+  }
+  await all.promise
+  assert.doesNotMatch(gateway.log.join(''), /could not be fetched/, 'nobody has waited for a deadline')
+
+  all = Promise.withResolvers()
+  const from = gateway.log.length
+  const restarted = gateway.restart()
+  await all.promise
+  assert.doesNotMatch(gateway.log.slice(from).join(''), /did not answer within/)
+  the.passDeadline()
+  await restarted
+  assert.match(gateway.log.slice(from).join(''), /did not answer within 5 s/)
 })
 
 suite('a key set', () => {
