@@ -67,3 +67,26 @@ test('an enabled tool checks its arguments and makes its request', async () => {
   assert.deepEqual(callable?.check({ id: '1' }), { ok: true, value: { id: '1' } })
   assert.deepEqual(callable?.request({ id: '1' }), { method: 'DELETE', path: '/items/1', headers: {} })
 })
+
+test('a schema that cannot be compiled fails at once from the second call on', async () => {
+  const chain = Array.from({ length: 600 }, (_, index) => {
+    return [`S${index}`, { properties: { a: { $ref: `#/components/schemas/S${index + 1}` } } }]
+  })
+  const schema = { $ref: '#/components/schemas/S0' }
+  const post = { operationId: 'deep', requestBody: { content: { 'application/json': { schema } } } }
+  const schemas = Object.fromEntries([...chain, ['S600', {}]])
+  const root = { openapi: '3.0.3', paths: { '/deep': { post } }, components: { schemas } }
+  const { enabled } = await createCatalog(importOpenApi({ version: '3.0', root }), 'all')
+  const callable = enabled.get('deep')
+  const failure = () => {
+    try {
+      callable?.check({})
+    } catch (error) {
+      return error
+    }
+    return assert.fail('it was compiled')
+  }
+  const first = failure()
+  assert.match(String(first), /its schema in the API's document is not valid/)
+  assert.equal(failure(), first)
+})

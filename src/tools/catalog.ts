@@ -13,7 +13,7 @@ export const listLengthMax = 50_000_000
 /** A tool that is switched on, ready to be called. */
 export interface CallableTool {
   readonly tool: Tool
-  /** Checks the arguments; compiled at the first call, so that call may throw `document_invalid`. */
+  /** Checks the arguments; compiled at the first call. Throws `document_invalid` when the schema cannot be. */
   check(args: unknown): CheckedArguments
   /** Makes the request from arguments that passed `check`. Throws `unsafe_value`. */
   request(args: Arguments): UpstreamRequest
@@ -70,13 +70,24 @@ function callable(tool: Tool): CallableTool {
   return {
     tool,
     check(args) {
-      check ??= compileArguments(tool)
+      check ??= compiled(tool)
       return check(args)
     },
     request(args) {
       request ??= compileRequest(tool)
       return request(args)
     },
+  }
+}
+
+/** What cannot be compiled is not tried again at every call: it may take seconds to fail. */
+function compiled(tool: Tool): ReturnType<typeof compileArguments> {
+  try {
+    return compileArguments(tool)
+  } catch (error) {
+    return () => {
+      throw error
+    }
   }
 }
 
