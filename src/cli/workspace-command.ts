@@ -159,6 +159,7 @@ function deleteCommand(): Command {
     .action((reference: string, flags: Flags) =>
       withClient(flags, async (client) => {
         await client.call('DELETE', pathOf(reference), z.undefined())
+        if (flags['json'] === true) return printJson({ deleted: reference })
         printLine(`${reference} is deleted.`)
       }),
     )
@@ -193,8 +194,16 @@ function callersIn(auth: unknown): string {
   const parsed = z.object({ authType: z.string() }).nullable().safeParse(auth)
   if (!parsed.success) return '-'
   if (parsed.data === null) return 'as the gateway’s own setting says'
-  if (parsed.data.authType === 'dev') return 'are believed (authType dev)'
-  return parsed.data.authType === 'none' ? 'everybody may call' : 'need a JWT'
+  switch (parsed.data.authType) {
+    case 'none':
+      return 'everybody may call'
+    case 'dev':
+      return 'are believed (authType dev)'
+    case 'jwt':
+      return 'need a JWT'
+    default:
+      return 'need a token, for which people sign in'
+  }
 }
 
 /** What is open without a token. */
