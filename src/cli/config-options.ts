@@ -85,12 +85,17 @@ function namesOfSchema(flags: Readonly<Record<string, unknown>>): Record<string,
   const named: Record<string, unknown> = { ...rest }
   if (auth !== undefined) named['authType'] = auth
   if (typeof jwtSecret === 'string') named['secret'] = jwtSecret
-  if (typeof requiredScopes === 'string') named['requiredScopes'] = requiredScopes.split(',')
+  if (typeof requiredScopes === 'string') named['requiredScopes'] = scopesOf(requiredScopes)
   for (const [key, flag] of KEY_FLAGS) {
     const value = named[key]
     if (typeof value === 'string') named[key] = secretValue(flag, value, key === 'secret')
   }
   return named
+}
+
+/** An empty one stays one, to be refused: a variable of the shell that is not set must not mean that nothing is required. */
+export function scopesOf(list: string): readonly string[] {
+  return list.split(',').map((scope) => scope.trim())
 }
 
 /** `@file` reads the file. A secret that stands on the command line works, with a warning. */

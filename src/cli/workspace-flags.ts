@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { AUTH_NAMES } from '../config.ts'
 import { GatewayError } from '../errors.ts'
 import { isSecretName } from '../records/redact.ts'
-import { secretValue } from './config-options.ts'
+import { scopesOf, secretValue } from './config-options.ts'
 
 type Flags = Readonly<Record<string, unknown>>
 
@@ -11,18 +11,26 @@ export function collect(value: string, before: readonly string[]): readonly stri
   return [...before, value]
 }
 
-/** The workspace's verifier of callers, undefined when no flag speaks of it. */
+/**
+ * The workspace's verifier of callers, undefined when no flag speaks of it.
+ *
+ * @throws GatewayError `config_invalid` for flags about tokens where nobody is asked for one: left out in silence, a door
+ * would stand open that somebody believes shut.
+ */
 export function authFrom(flags: Flags): unknown {
-  if (flags['auth'] === 'none') return { authType: 'none' }
   const verifier: Record<string, unknown> = {}
   for (const { key } of AUTH_NAMES) {
     const value = flags[key === 'secret' ? 'jwtSecret' : key]
     if (typeof value === 'string') verifier[key] = secretValue('--jwt-secret', value, key === 'secret')
   }
   if (flags['allowAnyAudience'] === true) verifier['allowAnyAudience'] = true
-  if (Object.keys(verifier).length === 0 && flags['auth'] === undefined) return undefined
-  if (typeof flags['requiredScopes'] === 'string') verifier['requiredScopes'] = flags['requiredScopes'].split(',')
-  return { authType: 'jwt', jwt: verifier }
+  if (typeof flags['requiredScopes'] === 'string') verifier['requiredScopes'] = scopesOf(flags['requiredScopes'])
+  const asksForTokens = Object.keys(verifier).length > 0
+  if (flags['auth'] === 'none') {
+    if (!asksForTokens) return { authType: 'none' }
+    throw new GatewayError('config_invalid', '--auth none asks nobody for anything. Leave out the flags about tokens.')
+  }
+  return asksForTokens || flags['auth'] !== undefined ? { authType: 'jwt', jwt: verifier } : undefined
 }
 
 const collectFlags = (value: string, before: readonly string[] = []) => collect(value, before)
@@ -41,6 +49,10 @@ export function accessFrom(flags: Flags): Readonly<Record<string, unknown>> | un
   const adminTools = listOf(flags['adminTools'])
   const given: unknown = flags['toolScopes']
   const scopes = (Array.isArray(given) ? given : []).map(toolScopesOf)
+  const names = scopes.map(([name]) => name)
+  const twice = names.find((name, index) => names.indexOf(name) !== index)
+  if (twice !== undefined)
+    throw new GatewayError('config_invalid', `--tool-scopes: give ${twice} all its scopes at once.`)
   const access = {
     ...(publicTools === undefined ? {} : { publicTools }),
     ...(adminTools === undefined ? {} : { adminTools }),

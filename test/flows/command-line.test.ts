@@ -92,7 +92,14 @@ suite('the command line, from an API behind a login to a workspace and back', ()
     assert.match(refused.stderr, /--tool-scopes takes name=scope,scope/)
     assert.match((await gatehouse(...set, '--public-tools', '')).stdout, /public +-/)
     assert.equal((await rpc(endpoint, 'tools/list')).status, 401)
-    await gatehouse('workspace', 'delete', 'permits')
+    for (const more of [[], ['--jwt-secret', '@jwt.txt', '--issuer', callers.issuer, '--audience', callers.audience]]) {
+      const open = await gatehouse(...set, '--required-scopes', '', ...more)
+      assert.equal(open.code, 1, open.stdout)
+    }
+    const keyless = await gatehouse(...set, '--required-scopes', 'admin')
+    assert.equal(keyless.code, 1)
+    assert.match(keyless.stderr, /auth\.jwt: give exactly one of secret, publicKey, jwksUrl/)
+    assert.deepEqual(await json('workspace', 'delete', 'permits'), { deleted: 'permits' })
   })
 
   test('switches tools off and on', async () => {
