@@ -54,6 +54,8 @@ async function answerLines(gateway: StoredGateway, path: string): Promise<void> 
   const running = new Set<Promise<void>>()
   const lines = createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY })
   void untilStopped().then(() => lines.close())
+  // The client has gone. `main` would end at once, with what it has asked for unrecorded.
+  process.stdout.removeAllListeners('error').on('error', () => lines.close())
   for await (const line of lines) {
     if (line.trim() === '') continue
     const exchange = new StdioExchange(line, { path, now: Date.now, write: (text) => process.stdout.write(text) })

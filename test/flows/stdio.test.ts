@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { suite, test } from 'node:test'
 import { Client } from '@modelcontextprotocol/client'
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio'
@@ -65,6 +66,24 @@ suite('gatehouse start --stdio (A34)', () => {
     const { code, stdout, stderr } = await folder.run(['start', '--stdio'])
     assert.deepEqual({ code, stdout }, { code: 1, stdout: '' })
     assert.match(stderr, /Say which workspace to serve: --stdio one or --stdio two\.\n$/)
+  })
+
+  test('records what was asked of it also when the client is gone before the answer', async () => {
+    await using folder = await Folder.make()
+    await folder.write('gatehouse.yaml', 'workspaces: [{ name: One }]')
+    await using gateway = folder.spawn(['start', '--stdio'])
+    gateway.closeOutput()
+    const asked = ['a', 'b', 'c'].map((id) => JSON.stringify({ jsonrpc: '2.0', id, method: 'tools/list' }))
+    gateway.endInput(`${asked.join('\n')}\n`)
+    const { code, stderr } = await gateway.ended
+    assert.equal(code, 0, stderr)
+    const database = new DatabaseSync(folder.file('data/gatehouse.db'))
+    const kept = database.prepare('select method from records').all()
+    database.close()
+    assert.deepEqual(
+      kept,
+      asked.map(() => ({ __proto__: null, method: 'tools/list' })),
+    )
   })
 
   test('ends with 0 when its input ends', async () => {
