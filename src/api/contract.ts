@@ -68,6 +68,7 @@ export const toolsAnswer = z
     setAside: z
       .array(z.object({ operation: z.string(), reason: z.string() }))
       .describe('Operations that are no tools.'),
+    warnings: z.array(z.string()).describe('Names in `tools` and `access` that no tool has.'),
   })
   .meta({ id: 'Tools' })
 

@@ -159,7 +159,7 @@ function switched({ catalog }: OpenWorkspace, switches: Readonly<Record<string, 
   return catalog.all.filter(({ tool, enabled }) => wanted.get(tool.name) ?? enabled).map(({ tool }) => tool.name)
 }
 
-function viewTools({ catalog, credentials }: OpenWorkspace): unknown {
+function viewTools({ catalog, credentials, misnamed }: OpenWorkspace): unknown {
   const tools = catalog.all.map(({ tool, enabled }) => ({
     name: tool.name,
     enabled,
@@ -168,7 +168,7 @@ function viewTools({ catalog, credentials }: OpenWorkspace): unknown {
     description: tool.description,
     warning: credentials.of(tool.operation.security).problem,
   }))
-  return { tools, setAside: catalog.setAside }
+  return { tools, setAside: catalog.setAside, warnings: misnamed }
 }
 
 function openedOf(manager: WorkspaceManager<OpenWorkspace>, reference: string): OpenWorkspace {

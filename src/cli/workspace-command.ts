@@ -199,10 +199,12 @@ function callersIn(auth: unknown): string {
       return 'everybody may call'
     case 'dev':
       return 'are believed (authType dev)'
-    case 'jwt':
-      return 'need a JWT'
+    case 'oauth':
+      return 'sign in'
+    case 'both':
+      return 'sign in, or need a JWT'
     default:
-      return 'need a token, for which people sign in'
+      return 'need a JWT'
   }
 }
 
@@ -219,12 +221,12 @@ function savedIn(params: Readonly<Record<string, unknown>>): string {
   return names.length === 0 ? '-' : `${names.join(', ')} (saved)`
 }
 
-function printTools({ tools, setAside }: z.output<typeof toolsAnswer>): void {
+function printTools({ tools, setAside, warnings }: z.output<typeof toolsAnswer>): void {
   const rows = tools.map(({ enabled, name, method, path }) => [enabled ? 'on' : 'off', name, method, path])
   if (rows.length > 0) print(`\n${table([['', 'TOOL', 'METHOD', 'PATH'], ...rows])}`)
   for (const { operation, reason } of setAside) printLine(`set aside: ${operation}: ${reason}`)
-  const warnings = new Set(tools.flatMap(({ warning }) => (warning === undefined ? [] : [warning])))
-  for (const warning of warnings) {
+  for (const warning of warnings) printLine(`warning: ${warning}`)
+  for (const warning of new Set(tools.flatMap((tool) => (tool.warning === undefined ? [] : [tool.warning])))) {
     const count = tools.filter((tool) => tool.warning === warning).length
     printLine(`warning: ${count === 1 ? '1 tool' : `${count} tools`} cannot be called: ${warning}`)
   }

@@ -25,6 +25,8 @@ export interface OpenWorkspace extends Addressable {
   readonly identity: Identity
   readonly imported: ImportedTools
   readonly catalog: Catalog
+  /** Names in the settings that no tool has, in words: what they should close stays open. */
+  readonly misnamed: readonly string[]
   readonly credentials: Credentials
   readonly rules: ToolRules
   /** Undefined: nothing is limited. */
@@ -70,13 +72,11 @@ export async function openWorkspace(workspace: Workspace, options: OpenOptions):
   const { document, upstream, params, reach, slug, id, name } = workspace
   const imported = document === undefined ? NOTHING_IMPORTED : await importOnce(document, upstream.baseUrl, options)
   const catalog = await createCatalog(imported, workspace.tools)
-  if (document !== undefined && catalog.unknownNames.length > 0) {
-    options.warn(`Workspace ${slug}: there is no tool ${catalog.unknownNames.join(', ')}.`)
-  }
+  const misnamed = document === undefined ? [] : misnamedTools(workspace, catalog, imported.tools)
+  for (const problem of misnamed) options.warn(`Workspace ${slug}: ${problem}`)
   const { mcp } = workspace
   const limits = workspace.rateLimiting ?? options.defaultLimits
   const rules = compileToolRules(workspace, catalog)
-  if (document !== undefined) warnOfUnknownNames(workspace, imported.tools, options)
   const identity = createIdentity(workspace.inbound ?? options.defaultAuth, {
     ...options.identity,
     reach,
@@ -102,6 +102,7 @@ export async function openWorkspace(workspace: Workspace, options: OpenOptions):
     identity,
     imported,
     catalog,
+    misnamed,
     credentials,
     rules,
     checkLimits: limits === undefined ? undefined : options.callerLimits.of(id, limits),
@@ -130,10 +131,12 @@ function refuseScopes({ scopesOf }: ToolRules): void {
   )
 }
 
-function warnOfUnknownNames({ slug, access }: Workspace, tools: readonly Tool[], { warn }: OpenOptions): void {
+function misnamedTools({ access }: Workspace, catalog: Catalog, tools: readonly Tool[]): readonly string[] {
   const unknown = unknownNames(access, tools)
-  if (unknown.length === 0) return
-  warn(`Workspace ${slug}: access names ${unknown.slice(0, 10).join(', ')}, and there is no such tool.`)
+  return [
+    ...(catalog.unknownNames.length === 0 ? [] : [`there is no tool ${catalog.unknownNames.join(', ')}.`]),
+    ...(unknown.length === 0 ? [] : [`access names ${unknown.slice(0, 10).join(', ')}, and there is no such tool.`]),
+  ]
 }
 
 /** FEATURES A16: it works, and nobody shall have it without knowing. */

@@ -102,6 +102,31 @@ suite('the command line, from an API behind a login to a workspace and back', ()
     assert.deepEqual(await json('workspace', 'delete', 'permits'), { deleted: 'permits' })
   })
 
+  test('tells of a name that no tool has: what it should close stays open', async () => {
+    const { code, stdout } = await gatehouse(
+      ...[
+        'workspace',
+        'create',
+        '--name',
+        'Typo',
+        '--spec',
+        `${api.origin}/openapi.json`,
+        '--tools',
+        'getStats,getStat',
+      ],
+      ...['--jwt-secret', '@jwt.txt', '--issuer', callers.issuer, '--tool-scopes', 'getStatistics=stats'],
+    )
+    assert.equal(code, 0)
+    assert.match(
+      stdout,
+      /^warning: there is no tool getStat\.\nwarning: access names getStatistics, and there is no such/m,
+    )
+    assert.deepEqual(at(await json('workspace', 'tools', 'typo'), 'warnings', 0), 'there is no tool getStat.')
+    const mended = await gatehouse('workspace', 'tools', 'typo', '--on', 'getStats')
+    assert.doesNotMatch(mended.stdout, /no tool getStat\./)
+    await gatehouse('workspace', 'delete', 'typo')
+  })
+
   test('switches tools off and on', async () => {
     const token = await callers.token()
     const off = await gatehouse('workspace', 'tools', 'my-shop', '--off', 'deleteItem, createItem')
