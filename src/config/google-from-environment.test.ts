@@ -21,6 +21,8 @@ suite('GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET (L2)', () => {
   test('leave alone what the file says itself, and everything when they are not set or empty', () => {
     const own = { providers: [{ ...google, clientId: 'own', clientSecret: 'own' }] }
     assert.equal(withGoogleFromEnvironment(own, env), own)
+    // The first example of docs/guide/sign-in-providers.md: `clientSecret: { $env: GOOGLE_CLIENT_SECRET }`.
+    assert.equal(withGoogleFromEnvironment(own, { GOOGLE_CLIENT_SECRET: 'own' }), own)
     for (const empty of [{}, { GOOGLE_CLIENT_ID: '', GOOGLE_CLIENT_SECRET: '' }]) {
       assert.equal(withGoogleFromEnvironment(undefined, empty), undefined)
     }
