@@ -99,7 +99,9 @@ suite('a program with credentials of its own', () => {
     const { access_token } = givenIn(await askToken(stand, form, basic('robot')))
     assert.equal(await statusWith(other, bearer(access_token)), 200)
     assert.equal(await statusWith(stand.endpoint, bearer(access_token)), 401)
-    assert.equal(refusalIn(await askToken(stand, GRANT, basic('robot'))), '400 invalid_target')
+    const unsaid = await askToken(stand, GRANT, basic('robot'))
+    assert.equal(refusalIn(unsaid), '400 invalid_target')
+    assert.match(unsaid.text, /send resource with the URL of one workspace/)
   })
 
   test('enters those workspaces only that its settings name, and is out when they name it no more', async () => {

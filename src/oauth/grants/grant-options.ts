@@ -43,7 +43,10 @@ export function checkAsking(
     return refused('invalid_target', 'give one resource: a token is for one workspace')
   }
   const resource = findResource(named, { resources, publicUrl })
-  if (resource === undefined) return refused('invalid_target', 'resource names no workspace here that takes our tokens')
+  if (resource === undefined) {
+    const why = named === undefined ? 'send resource with the URL of one workspace' : 'resource names no workspace here'
+    return refused('invalid_target', `${why} that takes our tokens`)
+  }
   if (!mayEnter(client, resource)) return refused('invalid_target', 'this client may not enter that workspace')
   return { ok: true, client, resource }
 }
