@@ -38,13 +38,17 @@ export async function openSessionItems(options: SessionItemsOptions): Promise<Oa
     }
     case 'redis': {
       const { openRedisItems } = await import('../store/oauth-items-redis.ts')
-      // The client tries again by itself, several times a second: said once, until it is another failure.
+      // The client tries again by itself, several times a second: said once, until it is another failure or was mended.
       let last = ''
       const onError = (error: Error) => {
         if (error.message !== last) warn(`the connection to Redis is broken: ${kindOf(error)}`)
         last = error.message
       }
-      return openRedisItems({ ...settings.redis, onError })
+      const onConnected = () => {
+        if (last !== '') warn('the connection to Redis is back')
+        last = ''
+      }
+      return openRedisItems({ ...settings.redis, onError, onConnected })
     }
   }
 }

@@ -31,6 +31,8 @@ export interface RedisItemsOptions {
   readonly tls?: boolean | { readonly ca: string } | undefined
   /** Told when the connection breaks. */
   readonly onError?: ((error: Error) => void) | undefined
+  /** Told when it is there again. */
+  readonly onConnected?: (() => void) | undefined
 }
 
 /**
@@ -58,7 +60,8 @@ export async function openRedisItems(options: RedisItemsOptions): Promise<OauthI
     redis.disconnect()
     throw new GatewayError('config_invalid', unreachable(options, lastError ?? cause), { cause })
   }
-  return new RedisItems(redis, options.keyPrefix ?? 'gatehouse:', options.onError)
+  redis.on('ready', () => options.onConnected?.())
+  return new RedisItems(redis, options)
 }
 
 function settingsOf({ host, port, socketPath, username, password, db, tls }: RedisItemsOptions): RedisOptions {
@@ -97,7 +100,7 @@ class RedisItems implements OauthItems {
   readonly #listeners: Redis[] = []
   #isClosed = false
 
-  constructor(redis: Redis, prefix: string, onError: RedisItemsOptions['onError']) {
+  constructor(redis: Redis, { keyPrefix: prefix = 'gatehouse:', onError, onConnected }: RedisItemsOptions) {
     this.#redis = redis
     this.#prefix = prefix
     const channel = `${prefix}notes`
@@ -110,6 +113,7 @@ class RedisItems implements OauthItems {
         subscriber.on('message', (_channel, text) => listener.onNote(text))
         await this.#ask(() => subscriber.connect().then(() => subscriber.subscribe(channel)))
         subscriber.on('ready', () => {
+          onConnected?.()
           subscriber.subscribe(channel).then(
             () => listener.onConnected(),
             (error) => onError?.(error),

@@ -1,6 +1,15 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
-import { startTokenEndpoint, type TokenEndpoint, type TokenReply } from '../../src/oauth/token-endpoint.test-support.ts'
+import { createKeyring } from '../../src/crypto/keyring.ts'
+import { openSessionItems } from '../../src/oauth/open-session-items.ts'
+import { sessionStorageSettings } from '../../src/oauth/session-storage-settings.ts'
+import {
+  startTokenEndpoint,
+  TEST_KEY,
+  type TokenEndpoint,
+  type TokenReply,
+} from '../../src/oauth/token-endpoint.test-support.ts'
+import { openMemoryItems } from '../../src/store/oauth-items-memory.ts'
 import { openRedisItems } from '../../src/store/oauth-items-redis.ts'
 import { redisIsMissing } from './find-redis.ts'
 import { RedisServer, startRelay } from './redis-server.ts'
@@ -78,6 +87,34 @@ suite('processes that share a Redis', { skip }, () => {
     for (let attempt = 0; reply.status === 503 && attempt < 100; attempt += 1)
       reply = await endpoint.refresh(refreshToken)
     assert.equal(reply.status, 200, reply.text)
+  })
+
+  test('tell the operator of each time that it is away, and that it is back', async () => {
+    await using server = await RedisServer.start()
+    const warned: string[] = []
+    const items = await openSessionItems({
+      settings: sessionStorageSettings.parse({ type: 'redis', redis: { socketPath: server.socketPath } }),
+      ...{ sessionStorePath: undefined, dataDir: server.folder, store: { oauthItems: openMemoryItems() } },
+      ...{ keyring: createKeyring(TEST_KEY), warn: (message: string) => void warned.push(message) },
+    })
+    const answers = () =>
+      items.find({ kind: 'Grant', id: 'a' }).then(
+        () => true,
+        () => false,
+      )
+    for (const _outage of ['first', 'second']) {
+      await server.stop()
+      while (await answers());
+      await server.start()
+      while (!(await answers()));
+    }
+    await items.close()
+    // While it starts the failure may be another one for a moment, which is told as well.
+    const told = warned.map((message) => /^the connection to Redis is (broken|back)/.exec(message)?.[1])
+    assert.deepEqual(
+      told.filter((word, place) => word !== told[place - 1]),
+      ['broken', 'back', 'broken', 'back'],
+    )
   })
 
   test('let who reads Redis use nothing and read nothing (T30)', async () => {
