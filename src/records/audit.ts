@@ -5,7 +5,8 @@ import { type AuditProblem, chainRow, checkLines, isProven, type Link, START } f
 import { type AuditEvent, bySystem } from './audit-event.ts'
 import { type AuditLine, lineOf, rowAfter } from './audit-rows.ts'
 
-const PAGE_LINES = 1000
+/** The calls of all wait while the hashes of so many lines are made: some milliseconds. */
+const PAGE_LINES = 250
 const PRUNED_LINES_MAX = 10_000
 const PROBLEMS_MAX = 100
 const LIMIT_MAX = 1000
@@ -119,18 +120,24 @@ export class Audit {
       const chain = await audit.chain()
       if (chain === undefined) return none
       if (!isProven(this.#key, chain)) return stopped
-      const anchor = { seq: chain.anchor_seq, hash: chain.anchor_hash }
-      const oldest = await audit.read({ after: anchor.seq, limit: PRUNED_LINES_MAX })
-      const young = oldest.findIndex(({ seq, at }) => at >= before || seq === chain.head_seq)
-      const rows = young === -1 ? oldest : oldest.slice(0, young)
-      if (rows.length === 0) return none
-      const { problems, last } = checkLines(this.#key, anchor, rows)
-      if (problems.length > 0) return stopped
+      let last: Link = { seq: chain.anchor_seq, hash: chain.anchor_hash }
+      let lines = 0
+      for (let isMore = true; isMore && lines < PRUNED_LINES_MAX; ) {
+        const oldest = await audit.read({ after: last.seq, limit: PAGE_LINES })
+        const young = oldest.findIndex(({ seq, at }) => at >= before || seq === chain.head_seq)
+        const rows = young === -1 ? oldest : oldest.slice(0, young)
+        const checked = checkLines(this.#key, last, rows)
+        if (checked.problems.length > 0) return stopped
+        last = checked.last
+        lines += rows.length
+        isMore = rows.length === PAGE_LINES
+      }
+      if (lines === 0) return none
       await audit.deleteThrough(last.seq)
       const head = { seq: chain.head_seq, hash: chain.head_hash }
       await audit.keepChain(chainRow(this.#key, { anchor: last, head }))
-      await this.#append(audit, [pruned(last, rows.length)])
-      return { lines: rows.length, isStopped: false }
+      await this.#append(audit, [pruned(last, lines)])
+      return { lines, isStopped: false }
     })
   }
 
