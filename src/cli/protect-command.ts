@@ -15,7 +15,7 @@ export function protectCommand(): Command {
   const command = new Command('protect')
     .description('Protect one MCP server: every call needs a token, and is passed on unchanged')
     .argument('<url>', 'the MCP server, as in http://localhost:3000/mcp')
-    .option('--http-port <number>', 'port for Streamable HTTP (default: 8080) [PORT]')
+    .option('--port, --http-port <number>', 'port for Streamable HTTP (default: 8080) [PORT]')
     .option('--sse-port <number>', 'port for clients of the older SSE transport; every port serves both')
     .option('--host <address>', 'address to listen on (default: 127.0.0.1)')
     .option('--allowed-hosts <list>', 'accepted Host names, besides this machine’s own [ALLOWED_HOSTS]')

@@ -203,9 +203,12 @@ suite('gatehouse protect does not start', { concurrency: 2 }, () => {
   test('on a port that is taken', async () => {
     await using first = await protect([])
     const { port } = new URL(first.endpoint)
-    const { code, stderr } = await folder.run(['protect', server.url, '--http-port', port])
-    assert.equal(code, 1)
-    assert.match(stderr, /is taken by another program/)
+    // `--port` is what every other command calls it.
+    for (const flag of ['--http-port', '--port']) {
+      const { code, stderr } = await folder.run(['protect', server.url, flag, port])
+      assert.equal(code, 1)
+      assert.match(stderr, /is taken by another program/)
+    }
   })
 
   test('--help names every flag and what it is for', async () => {
