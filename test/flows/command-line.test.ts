@@ -102,6 +102,20 @@ suite('the command line, from an API behind a login to a workspace and back', ()
     assert.deepEqual(await json('workspace', 'delete', 'permits'), { deleted: 'permits' })
   })
 
+  test('says of each way in who comes in by it', async () => {
+    await using other = await Folder.make()
+    const workspaces = ['none', 'oauth', 'both'].map((authType) => ({
+      ...{ name: authType, auth: { authType, jwt: authType === 'both' ? callers.auth.jwt : [] } },
+    }))
+    await other.write('gatehouse.yaml', JSON.stringify({ workspaces }))
+    await using gateway = await other.start()
+    const words = { none: 'everybody may call', oauth: 'sign in', both: 'sign in, or need a JWT' }
+    for (const [name, says] of Object.entries(words)) {
+      const { stdout } = await other.run(['workspace', 'show', name, '--gateway', gateway.url])
+      assert.match(stdout, new RegExp(`^callers +${says}$`, 'm'))
+    }
+  })
+
   test('tells of a name that no tool has: what it should close stays open', async () => {
     const { code, stdout } = await gatehouse(
       ...[
