@@ -122,6 +122,10 @@ function answerWhole(passage: Passage, response: OutgoingResponse, state: McpSta
   checkAcceptance(status)
   if (message.kind === 'end-session' && (status < 300 || status === 404)) state.sessions.end(message.sessionId)
   const headers = { ...passedSession(passage, response, state), ...toldHeaders(response) }
+  // On a stream of the 2024 transport, as elsewhere, the client would wait for what never comes.
+  if (message.kind === 'request' && status < 300 && response.body.length === 0) {
+    throw notMcp(`took the message without an answer (${status})`)
+  }
   // What is no request has no answer: a word like "Accepted" is for nobody.
   if (response.body.length === 0 || (message.kind !== 'request' && status < 300)) {
     exchange.send({ status, headers })
