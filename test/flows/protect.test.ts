@@ -52,15 +52,12 @@ for (const transport of ['Streamable HTTP', 'the 2024 transport (F3)'] as const)
 
     test('hears what the server says unasked', async () => {
       await using flow = await everything(transport)
-      const told = Promise.withResolvers<void>()
-      flow.client.setNotificationHandler(ToolListChangedNotificationSchema, () => told.resolve())
+      let isTold = false
+      flow.client.setNotificationHandler(ToolListChangedNotificationSchema, () => {
+        isTold = true
+      })
       // Its stream may open a moment after the first call.
-      const again = setInterval(
-        () => void flow.client.callTool({ name: 'test_trigger_tool_change', arguments: {} }),
-        50,
-      )
-      await told.promise
-      clearInterval(again)
+      while (!isTold) await flow.client.callTool({ name: 'test_trigger_tool_change', arguments: {} })
     })
   })
 }
