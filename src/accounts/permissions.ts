@@ -4,7 +4,7 @@ import { ROLES, type Role } from './person.ts'
 /**
  * What a role can be worth in its account. `read`: see workspaces, tools, logs, credentials without their values, people.
  * `workspaces`: make, change and delete workspaces, import, switch tools, ask the doctor. `credentials`: issue and revoke.
- * `doors`: who gets in and how often: `auth`, `access`, `rateLimiting`. `people`: invite, change and remove all but owners.
+ * `doors`: who gets in and how often (`auth`, `access`, `rateLimiting`), and where saved secrets go. `people`: invite, change and remove all but owners.
  * `audit`: read it. `owners`: the same for owners. `account`: rename and delete the account.
  */
 export type Permission = 'read' | 'workspaces' | 'credentials' | 'doors' | 'people' | 'audit' | 'owners' | 'account'

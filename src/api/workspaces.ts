@@ -1,11 +1,12 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { z } from 'zod'
 import type { Account } from '../accounts/account.ts'
-import { requirePermission } from '../accounts/permissions.ts'
+import { may, requirePermission, type Standing } from '../accounts/permissions.ts'
 import { GatewayError } from '../errors.ts'
 import type { OpenWorkspace } from '../manage/open-workspace.ts'
+import { refuseRedirectedSecrets } from '../manage/redirected-secrets.ts'
 import { unmetSecurity } from '../manage/unmet-security.ts'
-import type { WorkspaceManager } from '../manage/workspace-manager.ts'
+import type { CheckChange, WorkspaceManager } from '../manage/workspace-manager.ts'
 import { viewWorkspace } from '../manage/workspace-view.ts'
 import { compareImports } from '../tools/changes.ts'
 import { accessSettings } from '../workspaces/access-settings.ts'
@@ -75,7 +76,7 @@ export function workspaceRoutes(workspacesOf: WorkspacesOf): readonly Route[] {
         const manager = workspacesOf(account)
         refuseFileKept(manager.get(idOf(params)))
         if (opensDoors(body)) requirePermission(standing, 'doors')
-        return viewWorkspace(await manager.change(idOf(params), body, by), publicUrl)
+        return viewWorkspace(await manager.change(idOf(params), body, by, secretsStay(standing, body)), publicUrl)
       },
     }),
     route({
@@ -104,11 +105,11 @@ function toolRoutes(workspacesOf: WorkspacesOf): readonly Route[] {
       status: 200,
       body: importBody,
       answer: importAnswer,
-      handle: async ({ account, params, body, by, publicUrl }) => {
+      handle: async ({ account, standing, params, body, by, publicUrl }) => {
         const manager = workspacesOf(account)
         refuseFileKept(manager.get(idOf(params)))
         const before = manager.opened(idOf(params))?.imported
-        const workspace = await manager.import(idOf(params), body, by)
+        const workspace = await manager.import(idOf(params), body, by, secretsStay(standing, {}))
         const { imported: after, catalog, credentials } = openedOf(manager, workspace.id)
         const changes = compareImports(before ?? { ...after, tools: [] }, after)
         return {
@@ -191,6 +192,14 @@ function opensDoors({
 }: Pick<z.output<typeof changeWorkspaceBody>, 'auth' | 'access' | 'rateLimiting'>): boolean {
   if (auth !== undefined || rateLimiting !== undefined) return true
   return access !== undefined && !isDeepStrictEqual(access, NO_ACCESS)
+}
+
+/** Whoever may not say who gets in, may not say who gets the secrets either. */
+function secretsStay(
+  standing: Standing,
+  given: Parameters<typeof refuseRedirectedSecrets>[2],
+): CheckChange<OpenWorkspace> | undefined {
+  return may(standing, 'doors') ? undefined : (after, before) => refuseRedirectedSecrets(after, before, given)
 }
 
 const NO_ACCESS = accessSettings.parse({})

@@ -75,6 +75,29 @@ suite('the manager', () => {
     assert.equal(rows.kept.size, 1)
   })
 
+  test('lets changes of one account wait for no other account’s', async () => {
+    const slow = Promise.withResolvers<void>()
+    const { manager } = createSetup({
+      open: async (workspace) => {
+        if (workspace.name === 'slow') await slow.promise
+        return { workspace }
+      },
+    })
+    const first = manager.of('acme').create(settingsOf({ name: 'slow' }), byApi)
+    const behind = manager.of('acme').create(settingsOf({ name: 'behind' }), byApi)
+    await manager.of('other').create(settingsOf({ name: 'quick' }), byApi)
+    assert.deepEqual(manager.of('acme').list(), [])
+    slow.resolve()
+    await Promise.all([first, behind])
+    assert.deepEqual(
+      manager
+        .of('acme')
+        .list()
+        .map(({ name }) => name),
+      ['slow', 'behind'],
+    )
+  })
+
   test('of two that are made at once with one slug makes one', async () => {
     const { manager, rows } = createSetup()
     const both = ['one', 'two'].map((name) => manager.create(settingsOf({ name, slug: 'shop' }), byApi))

@@ -55,6 +55,9 @@ export interface WorkspaceChange {
   readonly tools?: WorkspaceSettings['tools'] | undefined
 }
 
+/** Asked before a change is kept; throws a GatewayError for one that is not allowed. `before` is undefined where it could not be served. */
+export type CheckChange<Open> = (after: Open, before: Open | undefined) => void
+
 /** What the managers of all accounts have in common. */
 interface Shared<Open> {
   readonly served: Map<string, { workspace: Workspace; open: Open | undefined }>
@@ -177,6 +180,7 @@ export class WorkspaceManager<Open> {
     reference: string,
     asked: WorkspaceChange | (() => WorkspaceChange),
     by: Origin = bySystem,
+    check?: CheckChange<Open>,
   ): Promise<Workspace> {
     return this.#inTurn(async () => {
       const change = typeof asked === 'function' ? asked() : asked
@@ -184,7 +188,7 @@ export class WorkspaceManager<Open> {
       const action = given.length === 1 && change.tools !== undefined ? 'tools.switched' : 'workspace.changed'
       const namesAddresses = [change.upstream, change.params, change.auth].some((value) => value !== undefined)
       if (namesAddresses) refuseWiderReach(this.get(reference), by)
-      return this.#replace(reference, (before) => applyChange(before, change), { action, by })
+      return this.#replace(reference, (before) => applyChange(before, change), { action, by, check })
     })
   }
 
@@ -229,7 +233,12 @@ export class WorkspaceManager<Open> {
   }
 
   /** Imports a document again or another one; without a source the URL of the last import is fetched again. */
-  async import(reference: string, source: SourceSettings | undefined, by: Origin = bySystem): Promise<Workspace> {
+  async import(
+    reference: string,
+    source: SourceSettings | undefined,
+    by: Origin = bySystem,
+    check?: CheckChange<Open>,
+  ): Promise<Workspace> {
     const workspace = this.get(reference)
     const { id, document, reach } = workspace
     // The same URL again is where the operator has sent it; a new document names new servers.
@@ -239,7 +248,7 @@ export class WorkspaceManager<Open> {
       throw new GatewayError('invalid_request', 'There is no URL to fetch again: give a URL, or the document itself.')
     }
     const read = await this.#read(from, reach)
-    const done = { action: 'workspace.imported', by } as const
+    const done = { action: 'workspace.imported', by, check } as const
     return this.#inTurn(() => this.#replace(id, (before) => ({ ...before, document: read }), done))
   }
 
@@ -255,7 +264,11 @@ export class WorkspaceManager<Open> {
   async #replace(
     reference: string,
     edit: (before: Workspace) => Workspace,
-    { action, by }: { readonly action: AuditAction; readonly by: Origin },
+    {
+      action,
+      by,
+      check,
+    }: { readonly action: AuditAction; readonly by: Origin; readonly check?: CheckChange<Open> | undefined },
   ): Promise<Workspace> {
     const before = this.get(reference)
     const edited = edit(before)
@@ -264,6 +277,7 @@ export class WorkspaceManager<Open> {
     if (isRepeated && this.#shared.served.get(before.id)?.open !== undefined) return before
     const after = isRepeated ? before : { ...edited, updatedAt: this.#options.now() }
     const open = await this.#options.open(after)
+    check?.(open, this.#shared.served.get(before.id)?.open)
     if (!isRepeated) await this.#options.rows.update(after, workspaceEvent(action, by, { before, after }))
     this.#serve(after, open)
     return after
