@@ -20,7 +20,9 @@ const common = {
     .min(1)
     .max(200)
     .optional()
-    .describe('Who calls with it (`sub`). Default: the credential itself, by its id.'),
+    .describe(
+      'Who calls with it (`sub`): nobody who signs in here, and no other credential. Default: the credential itself, by its id.',
+    ),
   scopes: z.array(scope).max(100).default([]),
   workspaces: z.array(z.string()).max(1000).default([]).describe('Those that it opens: ids or slugs.'),
 }

@@ -42,7 +42,7 @@ async function setup() {
     return Promise.reject(new GatewayError('unavailable', 'The store cannot be used at the moment.'))
   }
   const tokens = new TokenManager({
-    store: { issued },
+    store: { issued, people: store.people },
     keys,
     index,
     uses: new Uses(store, () => {}),

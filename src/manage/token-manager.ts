@@ -16,7 +16,7 @@ export type IssuedKind = IssuedRow['kind']
 /** What is issued, as people ask for it. */
 export interface IssueRequest {
   readonly description: string
-  /** Who calls with it. Default: the credential itself, by its id. */
+  /** Who calls with it: none of our people, and no other credential. Default: the credential itself, by its id. */
   readonly subject?: string | undefined
   readonly scopes: readonly string[]
   /** Infinite: until it is revoked. */
@@ -34,7 +34,7 @@ export interface Issued {
 }
 
 export interface TokenManagerOptions {
-  readonly store: Pick<Store, 'issued'>
+  readonly store: Pick<Store, 'issued' | 'people'>
   readonly keys: SigningKeys
   readonly index: IssuedIndex
   readonly uses: Uses
@@ -58,6 +58,8 @@ export interface TokenManagerOptions {
 
 const SWEEP_EVERY_MS = 60_000
 const LISTED_MAX = 10_000
+/** Subjects of credentials that say none, and of people who come through a provider (`federatedId`). */
+const OF_OTHERS = /^(?:(?:token|session|key):|fed_)/
 
 /** What the managers of all accounts have in common. */
 interface Shared {
@@ -84,13 +86,18 @@ export class TokenManager {
     return new TokenManager({ ...this.#options, account }, this.#shared)
   }
 
-  /** Issues a credential. Its value is in this answer and nowhere else, ever (PRODUCT.md, 17). */
+  /**
+   * Issues a credential. Its value is in this answer and nowhere else, ever (PRODUCT.md, 17).
+   *
+   * @throws GatewayError `not_found`, or `invalid_request` for a subject that is somebody else's.
+   */
   async issue(
     kind: IssuedKind,
     request: IssueRequest,
     by: Origin = bySystem,
   ): Promise<Issued & { readonly value: string }> {
     const workspaces = request.workspaces.map((reference) => this.#workspace(reference))
+    await this.#refuseSubjectOfOthers(request.subject)
     // First the door, then the key: stopped between the two, nobody comes in.
     for (const workspace of workspaces) await this.#options.askForCredential(workspace, by)
     return this.#inTurn(async () => {
@@ -202,6 +209,16 @@ export class TokenManager {
       this.#options.note('A new key signs from now on.')
       return made
     })
+  }
+
+  /** Callers are told apart by issuer and subject, and the issuer of all of these is ours: rules, limits and sessions would take one for the other. */
+  async #refuseSubjectOfOthers(subject: string | undefined): Promise<void> {
+    if (subject === undefined) return
+    if (!OF_OTHERS.test(subject) && (await this.#options.store.people.find(subject)) === undefined) return
+    throw new GatewayError(
+      'invalid_request',
+      `subject: ${subject} is somebody who signs in here, or another credential. Choose another, such as the user’s id in your own system.`,
+    )
   }
 
   #makeKey(request: IssueRequest): { readonly row: IssuedRow; readonly value: string } {

@@ -267,4 +267,28 @@ suite('accounts', () => {
     await accepted(dan.call('POST', path, { workspace: 'bank' }))
     await accepted(amy.call('POST', path, { workspace: 'shop' }))
   })
+
+  test('no credential is issued in the name of a person, or of another credential (G7, H1)', async () => {
+    await using teams = await startTeams()
+    const ada = await teams.person('ada')
+    const dan = await teams.person('dan', { role: 'developer' })
+    await accepted(ada.call('POST', '/api/workspaces', { name: 'Shop' }))
+    const made = await accepted(ada.call('POST', '/api/tokens', { description: 'x' }))
+    for (const subject of [ada.id, dan.id, textAt(made.body, 'subject'), 'key:aaaa', 'fed_0123', ` ${ada.id} `]) {
+      for (const [path, body] of [
+        ['/api/tokens', { description: 'x' }],
+        ['/api/keys', { name: 'x' }],
+        ['/api/sessions', { workspaces: ['shop'] }],
+      ] as const) {
+        const refused = await dan.call('POST', path, { ...body, subject })
+        assert.equal(refused.status, 400, refused.text)
+        assert.match(
+          textAt(refused.body, 'detail'),
+          /^subject: \S+ is somebody who signs in here, or another credential\./,
+        )
+      }
+    }
+    const own = await accepted(dan.call('POST', '/api/sessions', { subject: 'user-17', workspaces: ['shop'] }))
+    assert.equal(at(own.body, 'subject'), 'user-17')
+  })
 })
