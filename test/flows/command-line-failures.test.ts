@@ -168,14 +168,6 @@ suite('gatehouse', () => {
     }
   })
 
-  test('says that callers need a token where people sign in', async () => {
-    await using folder = await Folder.make()
-    await folder.write('gatehouse.yaml', 'workspaces: [{ name: People, auth: { authType: oauth } }]\n')
-    await using gateway = await folder.start()
-    const { stdout } = await folder.run(['workspace', 'show', 'people', '--gateway', gateway.url])
-    assert.match(stdout, /^callers +need a token/m)
-  })
-
   test('talks to a gateway that listens on every address, without the secrets of its config file', async () => {
     await using folder = await Folder.make()
     await folder.write(
