@@ -10,6 +10,8 @@ import { setUp } from './set-up.ts'
  */
 const SLOW_MS = 5_000
 const FILE_TIMEOUT_MS = 240_000
+/** Node's own timeout does not end a file whose tests are over and whose process is not: something in it still listens. */
+const SILENCE_MS = 300_000
 
 const args = process.argv.slice(2)
 const attacks = args.includes('--attacks')
@@ -31,18 +33,38 @@ const durations = new Map<string, number>()
 const leftOut: string[] = []
 let failed = 0
 
-const stream = run({ files, concurrency: Math.max(2, availableParallelism()), timeout: FILE_TIMEOUT_MS })
+const stuck = new AbortController()
+const concurrency = Math.max(2, availableParallelism())
+const stream = run({ files, concurrency, timeout: FILE_TIMEOUT_MS, signal: stuck.signal })
+const running = new Set<string>()
+const silence = setTimeout(endStuck, SILENCE_MS)
+stream.on('test:dequeue', ({ name }) => {
+  silence.refresh()
+  if (files.includes(name)) running.add(name)
+})
 stream.on('test:fail', () => {
   failed += 1
 })
 stream.on('test:pass', ({ name, skip, todo }) => {
   if (skip !== undefined || todo !== undefined) leftOut.push(name)
 })
-stream.on('test:complete', ({ file, details, nesting }) => {
+stream.on('test:complete', ({ name, file, details, nesting }) => {
+  silence.refresh()
+  running.delete(name)
   if (file !== undefined && nesting === 0) durations.set(file, (durations.get(file) ?? 0) + details.duration_ms)
 })
 stream.compose(new spec()).pipe(process.stdout)
-stream.on('end', () => setImmediate(summarise))
+stream.on('end', () => {
+  clearTimeout(silence)
+  setImmediate(summarise)
+})
+
+function endStuck(): void {
+  process.stdout.write(
+    `\nNothing has happened for ${SILENCE_MS / 1000} s. Ended, since they do not end by themselves: ${[...running].join(', ')}\n`,
+  )
+  stuck.abort()
+}
 
 function summarise(): void {
   const slowest = [...durations].filter(([, ms]) => ms > SLOW_MS).sort(([, left], [, right]) => right - left)
