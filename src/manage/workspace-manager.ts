@@ -63,7 +63,7 @@ interface Shared<Open> {
   readonly served: Map<string, { workspace: Workspace; open: Open | undefined }>
   /**
    * The last change of each account: they run one after the other, so that two at once cannot overwrite each other's. Not those
-   * of all accounts together: compiling waits for addresses that an account's people have chosen.
+   * of all accounts together: compiling one may take as long as its description is large.
    */
   readonly lastChange: Map<string, Promise<unknown>>
 }
@@ -96,7 +96,7 @@ export class WorkspaceManager<Open> {
   async start(): Promise<void> {
     const { workspaces, unreadable } = await this.#options.rows.list()
     for (const { slug, reason } of unreadable) this.#options.onBroken(slug, new Error(reason))
-    // All at once: each may wait for the key sets that its people have named, and a start must not add that up.
+    // All at once: large descriptions are read on threads, and a start must not add that up.
     const opened = workspaces.filter(this.#options.isServed).map(async (workspace) => {
       const open = await this.#options.open(workspace).catch((error: unknown) => {
         this.#options.onBroken(workspace.slug, error)
